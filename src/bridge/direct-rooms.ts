@@ -1,0 +1,151 @@
+/** Direct conversations: one Matrix room for one pair of Matrix user and XMPP user, always. */
+import type { Addresses } from "../mapping/addresses.ts";
+import type { MatrixClient } from "../matrix/client.ts";
+import { type Content, readString } from "../matrix/event.ts";
+import { domainOf, type RoomId, type UserId } from "../matrix/ids.ts";
+import { MatrixError } from "../matrix/matrix-error.ts";
+import type { Log } from "../ops/log.ts";
+import type { DirectRoom, DirectRooms as StoredRooms } from "../store/store.ts";
+import { type BareJid, bareOf } from "../xmpp/jid.ts";
+import { UndeliverableError } from "./failure.ts";
+import type { Ghosts } from "./ghosts.ts";
+import { createLocks } from "./locks.ts";
+
+/** State event that says whose conversation a room is, so that a room whose creation was interrupted is found again. */
+const markType = "causeway.direct";
+
+/** In place of a membership: the Matrix user has banned the ghost from the conversation. */
+const blocked = "blocked";
+
+export interface OpenRoom {
+  roomId: RoomId;
+  ghost: UserId;
+}
+
+export interface DirectRoomsDeps {
+  addresses: Addresses;
+  homeserverDomain: string;
+  ghosts: Ghosts;
+  matrix: MatrixClient;
+  store: StoredRooms;
+  log: Log;
+}
+
+export type DirectRooms = ReturnType<typeof createDirectRooms>;
+
+const isForbidden = (error: unknown): boolean => error instanceof MatrixError && error.status === 403;
+
+export function createDirectRooms(deps: DirectRoomsDeps) {
+  const { homeserverDomain, ghosts, matrix, store, log } = deps;
+  const locks = createLocks();
+  const locked = <T>(userId: UserId, jid: BareJid, work: () => Promise<T>): Promise<T> =>
+    locks.run(`${userId} ${jid}`, work);
+
+  /** A room that was made for the pair by a run that did not live to hear of it. */
+  const findMade = async (ghost: UserId, userId: UserId, jid: BareJid): Promise<DirectRoom | undefined> => {
+    for (const roomId of await matrix.joinedRooms(ghost)) {
+      const mark: Content = (await matrix.state(ghost, roomId, markType)) ?? {};
+      if (readString(mark, "user_id") !== userId || readString(mark, "jid") !== jid) continue;
+      const membership = (await matrix.members(ghost, roomId)).get(userId) ?? "leave";
+      return { userId, jid, roomId, membership };
+    }
+    return undefined;
+  };
+
+  const make = async (ghost: UserId, userId: UserId, jid: BareJid): Promise<DirectRoom> => {
+    if (domainOf(userId) === homeserverDomain && !(await matrix.profile(userId))) {
+      throw new UndeliverableError("cancel", "item-not-found", `There is no Matrix user ${userId}.`);
+    }
+    await store.save({ userId, jid, roomId: undefined, membership: "leave" });
+    const roomId = await matrix.createRoom(ghost, {
+      preset: "trusted_private_chat",
+      visibility: "private",
+      is_direct: true,
+      invite: [userId],
+      initial_state: [{ type: markType, state_key: "", content: { user_id: userId, jid } }],
+    });
+    log.info("made a room for a direct conversation", { room: roomId, user: userId, jid });
+    return { userId, jid, roomId, membership: "invite" };
+  };
+
+  const open = async (userId: UserId, jid: BareJid): Promise<OpenRoom> => {
+    const known = await store.ofPair(userId, jid);
+    if (known?.membership === blocked) {
+      throw new UndeliverableError("auth", "forbidden", `${userId} does not take messages from you.`);
+    }
+    const ghost = await ghosts.ensure(jid);
+    let current = known;
+    if (!current?.roomId) {
+      current = (known && (await findMade(ghost, userId, jid))) ?? (await make(ghost, userId, jid));
+      await store.save(current);
+    }
+    const roomId = current.roomId as RoomId;
+    if (current.membership !== "join" && current.membership !== "invite") {
+      await matrix.invite(ghost, roomId, userId);
+      await store.save({ ...current, membership: "invite" });
+      log.info("invited the Matrix user back", { room: roomId, user: userId, jid });
+    }
+    return { roomId, ghost };
+  };
+
+  return {
+    ofRoom: (roomId: RoomId) => store.ofRoom(roomId),
+    ofPair: (userId: UserId, jid: BareJid) => store.ofPair(userId, bareOf(jid)),
+
+    /** The pair's room, made or its Matrix user invited back where needed. */
+    open: (userId: UserId, jid: BareJid): Promise<OpenRoom> =>
+      locked(userId, jid, async () => {
+        try {
+          return await open(userId, jid);
+        } catch (error) {
+          if (!isForbidden(error)) throw error;
+          // The ghost has lost the room, so nobody can be invited back to it.
+          await store.forget(userId, jid);
+          return open(userId, jid);
+        }
+      }),
+
+    /** After the homeserver refused a message there: back into the room by an open invitation, or into a new room. */
+    reopen: (userId: UserId, jid: BareJid, roomId: RoomId): Promise<OpenRoom> =>
+      locked(userId, jid, async () => {
+        const ghost = await ghosts.ensure(jid);
+        try {
+          await matrix.join(ghost, roomId);
+          return { roomId, ghost };
+        } catch (error) {
+          if (!isForbidden(error)) throw error;
+          const current = await store.ofPair(userId, jid);
+          if (current?.roomId === roomId && current.membership !== blocked) await store.forget(userId, jid);
+          return open(userId, jid);
+        }
+      }),
+
+    /**
+     * Takes the room as the pair's, unless they have one that the Matrix user is in or is invited to.
+     * @returns the room that counts from now on.
+     */
+    adopt: (userId: UserId, jid: BareJid, roomId: RoomId): Promise<RoomId> =>
+      locked(userId, jid, async () => {
+        const current = await store.ofPair(userId, jid);
+        const inUse = current?.membership === "join" || current?.membership === "invite";
+        if (current?.roomId && inUse && current.roomId !== roomId) return current.roomId;
+        await store.save({ userId, jid, roomId, membership: "join" });
+        return roomId;
+      }),
+
+    /** The homeserver told of a member of the room: its Matrix user or its ghost. */
+    noteMembership: async (roomId: RoomId, member: UserId, membership: string): Promise<void> => {
+      const room = await store.ofRoom(roomId);
+      if (!room) return;
+      await locked(room.userId, room.jid, async () => {
+        const current = await store.ofRoom(roomId);
+        if (!current) return;
+        if (member === current.userId) await store.save({ ...current, membership });
+        else if (member !== deps.addresses.ghostOf(current.jid)) return;
+        else if (membership === "ban")
+          await store.save({ ...current, roomId: undefined, membership: blocked });
+        else if (membership === "leave") await store.forget(current.userId, current.jid);
+      });
+    },
+  };
+}

@@ -1,0 +1,39 @@
+/** What went wrong, in one shape whichever side it came from; the tables behind it are `mapping/errors.ts`. */
+import { NoAnswerError } from "../http/client.ts";
+import {
+  type Condition,
+  type ErrorType,
+  type Failure,
+  failureOfMatrix,
+  failureOfRest,
+  failureOfStanzaError,
+} from "../mapping/errors.ts";
+import { MatrixError } from "../matrix/matrix-error.ts";
+import { RestError, StanzaRefusedError } from "../xmpp/client.ts";
+
+/** The bridge itself knows that this cannot be delivered, now or ever. */
+export class UndeliverableError extends Error {
+  override readonly name = "UndeliverableError";
+  readonly failure: Failure;
+  constructor(type: ErrorType, condition: Condition, sentence: string) {
+    super(sentence);
+    this.failure = { type, condition, retry: false, sentence };
+  }
+}
+
+/** A mapping or the bridge broke: repeating the same would break it again, so it waits for a better version. */
+const poison: Failure = {
+  type: "cancel",
+  condition: "internal-server-error",
+  retry: false,
+  sentence: "The bridge failed on this message; its operator can see it.",
+};
+
+export function failureOf(error: unknown): Failure {
+  if (error instanceof UndeliverableError) return error.failure;
+  if (error instanceof MatrixError) return failureOfMatrix(error.status, error.errcode);
+  if (error instanceof StanzaRefusedError) return failureOfStanzaError(error.error);
+  if (error instanceof RestError) return failureOfRest(error.status);
+  if (error instanceof NoAnswerError) return failureOfMatrix(undefined);
+  return poison;
+}

@@ -1,0 +1,121 @@
+/** One event of the homeserver: whose it is, what it becomes, and where that goes. */
+import { levelOf } from "../config/permissions.ts";
+import type { Config } from "../config/schema.ts";
+import type { Addresses } from "../mapping/addresses.ts";
+import { toStanza } from "../mapping/messages.ts";
+import type { MatrixClient } from "../matrix/client.ts";
+import { type MatrixEvent, readString } from "../matrix/event.ts";
+import type { UserId } from "../matrix/ids.ts";
+import type { Log } from "../ops/log.ts";
+import type { XmppClient } from "../xmpp/client.ts";
+import type { DirectRooms } from "./direct-rooms.ts";
+import { UndeliverableError } from "./failure.ts";
+import type { Ghosts } from "./ghosts.ts";
+
+export interface FromMatrixDeps {
+  addresses: Addresses;
+  permissions: Config["permissions"];
+  ghosts: Ghosts;
+  directRooms: DirectRooms;
+  matrix: MatrixClient;
+  xmpp: XmppClient;
+  /** A transaction ID for the n-th thing that a cause brings about. */
+  txnId(cause: string, part: string): string;
+  log: Log;
+}
+
+export interface FromMatrix {
+  /** Whether an event is worth storing: messages, and memberships of and around ghosts, but nothing of our own. */
+  matters(event: MatrixEvent): boolean;
+  handle(event: MatrixEvent): Promise<void>;
+}
+
+const greeting =
+  "This is a bridge to XMPP. To write to bob@xmpp.example, start a direct chat with his Matrix address here, ";
+
+export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
+  const { addresses, permissions, ghosts, directRooms, matrix, xmpp, log } = deps;
+  const isOurs = (userId: UserId): boolean => userId === addresses.botUserId || addresses.isGhost(userId);
+
+  const notice = (event: MatrixEvent, ghost: UserId, body: string): Promise<unknown> =>
+    matrix.send(
+      ghost,
+      event.room_id,
+      "m.room.message",
+      { msgtype: "m.notice", body },
+      deps.txnId(event.event_id, "notice"),
+    );
+
+  const decline = async (event: MatrixEvent, ghost: UserId, reason: string): Promise<void> => {
+    log.info("declined an invitation", { cause: event.event_id, room: event.room_id, ghost, reason });
+    await matrix.leave(ghost, event.room_id, reason);
+  };
+
+  const onBotInvited = async (event: MatrixEvent): Promise<void> => {
+    await matrix.join(addresses.botUserId, event.room_id);
+    const example = addresses.ghostOf("bob@xmpp.example" as Parameters<Addresses["ghostOf"]>[0]);
+    await notice(event, addresses.botUserId, `${greeting}${example}`);
+  };
+
+  const onGhostInvited = async (event: MatrixEvent, ghost: UserId): Promise<void> => {
+    const { room_id: roomId, sender, event_id: cause } = event;
+    const jid = await ghosts.jidOf(ghost);
+    // Nobody can act as a ghost that stands for nobody, so its invitation stays open.
+    if (!jid) return log.warn("an MXID that stands for no XMPP user was invited", { cause, ghost });
+    await ghosts.ensure(jid);
+    if (levelOf(permissions, sender) === "block") {
+      return decline(event, ghost, "You may not use this bridge.");
+    }
+    await matrix.join(ghost, roomId);
+    const others = [...(await matrix.members(ghost, roomId)).keys()].filter((member) => member !== ghost);
+    if (others.length !== 1 || others[0] !== sender) {
+      return decline(
+        event,
+        ghost,
+        "XMPP users can be invited to direct chats only: one of you and one of them.",
+      );
+    }
+    const current = await directRooms.adopt(sender, jid, roomId);
+    if (current === roomId) {
+      return log.info("a direct conversation begins", { cause, room: roomId, user: sender, jid });
+    }
+    await notice(event, ghost, `You already have a conversation with ${jid}: https://matrix.to/#/${current}`);
+    await decline(event, ghost, `The conversation with ${jid} is in another room.`);
+  };
+
+  const onMember = async (event: MatrixEvent, member: UserId): Promise<void> => {
+    const membership = readString(event.content, "membership") ?? "leave";
+    if (membership === "invite" && member === addresses.botUserId) return onBotInvited(event);
+    if (membership === "invite" && addresses.isGhost(member)) return onGhostInvited(event, member);
+    await directRooms.noteMembership(event.room_id, member, membership);
+  };
+
+  return {
+    matters: ({ type, sender, state_key: stateKey }) => {
+      if (isOurs(sender)) return false;
+      return stateKey === undefined || type === "m.room.member";
+    },
+
+    async handle(event) {
+      if (event.type === "m.room.member") return onMember(event, event.state_key as UserId);
+      const room = await directRooms.ofRoom(event.room_id);
+      const { event_id: cause, sender } = event;
+      if (!room) return log.info("left out: this room is not bridged", { cause, room: event.room_id });
+      if (levelOf(permissions, sender) === "block") {
+        throw new UndeliverableError("auth", "forbidden", "You may not use this bridge.");
+      }
+      if (sender !== room.userId) {
+        const words = `This is the conversation of ${room.userId} with ${room.jid}; only their messages cross.`;
+        throw new UndeliverableError("auth", "forbidden", words);
+      }
+      const crossing = toStanza(event, { from: addresses.jidOfUser(sender), to: room.jid });
+      if (crossing.kind === "nothing")
+        return log.debug("left out: nothing to show", { cause, type: event.type });
+      if (crossing.kind === "refused") {
+        throw new UndeliverableError("cancel", "feature-not-implemented", crossing.sentence);
+      }
+      await xmpp.send(crossing.stanza);
+      log.info("delivered to XMPP", { cause, to: room.jid });
+    },
+  };
+}

@@ -1,0 +1,53 @@
+/** Ghosts: Matrix users that stand for XMPP users, made when they are first needed. */
+import { LRUCache } from "lru-cache";
+import type { Addresses } from "../mapping/addresses.ts";
+import type { MatrixClient } from "../matrix/client.ts";
+import { localpartOf, type UserId } from "../matrix/ids.ts";
+import type { Ghosts as StoredGhosts } from "../store/store.ts";
+import { type BareJid, domainOf } from "../xmpp/jid.ts";
+
+export interface Ghosts {
+  /** The ghost of an XMPP user, registered with the homeserver and named. */
+  ensure(jid: BareJid): Promise<UserId>;
+  /** The XMPP user behind a ghost; undefined where the MXID stands for nobody. */
+  jidOf(userId: UserId): Promise<BareJid | undefined>;
+}
+
+export interface GhostsDeps {
+  addresses: Addresses;
+  /** The bridge's own domain: nobody on it needs a ghost, they are Matrix users already. */
+  component: string;
+  matrix: MatrixClient;
+  store: StoredGhosts;
+}
+
+export function createGhosts({ addresses, component, matrix, store }: GhostsDeps): Ghosts {
+  const ready = new LRUCache<BareJid, Promise<UserId>>({ max: 10_000 });
+
+  const register = async (jid: BareJid): Promise<UserId> => {
+    const ghost = addresses.ghostOf(jid);
+    if (await store.jidOf(ghost)) return ghost;
+    await matrix.register(localpartOf(ghost));
+    await matrix.setDisplayName(ghost, jid);
+    await store.save(ghost, jid);
+    return ghost;
+  };
+
+  return {
+    ensure(jid) {
+      const known = ready.get(jid);
+      if (known) return known;
+      const ghost = register(jid).catch((error) => {
+        ready.delete(jid);
+        throw error;
+      });
+      ready.set(jid, ghost);
+      return ghost;
+    },
+    async jidOf(userId) {
+      if (!addresses.isGhost(userId)) return undefined;
+      const jid = addresses.jidOfGhost(userId) ?? (await store.jidOf(userId));
+      return jid && domainOf(jid) === component ? undefined : jid;
+    },
+  };
+}

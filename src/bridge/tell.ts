@@ -1,0 +1,60 @@
+/** Tells the sender of a message that it was given up, and why. */
+import type { Addresses } from "../mapping/addresses.ts";
+import type { Failure } from "../mapping/errors.ts";
+import type { Content } from "../matrix/event.ts";
+import type { EventId } from "../matrix/ids.ts";
+import type { Job, NewJob } from "../store/store.ts";
+import { StanzaRefusedError } from "../xmpp/client.ts";
+import { type BareJid, bareOf, type Jid } from "../xmpp/jid.ts";
+import { errorReply, parseStanza, serialize } from "../xmpp/stanza.ts";
+import type { DirectRooms } from "./direct-rooms.ts";
+
+/** A notice in the room, as a reply to the message that it is about. */
+export function notDelivered(
+  jid: BareJid,
+  sentence: string,
+  detail: string | undefined,
+  about: EventId,
+): Content {
+  const remark = detail && !sentence.includes(detail) ? ` (“${detail}”)` : "";
+  return {
+    msgtype: "m.notice",
+    body: `Your message was not delivered to ${jid}. ${sentence}${remark}`,
+    "m.relates_to": { "m.in_reply_to": { event_id: about } },
+  };
+}
+
+export interface TellDeps {
+  addresses: Addresses;
+  directRooms: DirectRooms;
+}
+
+/** The jobs that tell about a parked one; none where nobody waits for word of it. */
+export function createFollowUps({ addresses, directRooms }: TellDeps) {
+  return async (job: Job, failure: Failure, error: unknown): Promise<NewJob[]> => {
+    const cause = `${job.cause}/told`;
+    if (job.work.kind === "event") {
+      const { event } = job.work;
+      const room = await directRooms.ofRoom(event.room_id);
+      if (!room || event.type === "m.room.member") return [];
+      const detail = error instanceof StanzaRefusedError ? error.error.text : undefined;
+      const content = notDelivered(room.jid, failure.sentence, detail, event.event_id);
+      const ghost = addresses.ghostOf(room.jid);
+      return [
+        {
+          lane: `tell ${event.room_id}`,
+          cause,
+          work: { kind: "notice", roomId: event.room_id, ghost, content },
+        },
+      ];
+    }
+    if (job.work.kind === "stanza") {
+      const stanza = parseStanza(job.work.xml);
+      if (stanza.attrs.type === "error" || !stanza.attrs.from) return [];
+      const { type, condition, sentence: text } = failure;
+      const xml = serialize(errorReply(stanza, { type, condition, text }));
+      return [{ lane: `tell ${bareOf(stanza.attrs.from as Jid)}`, cause, work: { kind: "bounce", xml } }];
+    }
+    return [];
+  };
+}

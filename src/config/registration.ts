@@ -1,0 +1,49 @@
+/** The registration that a configuration implies (Matrix Application Service API v1.13 §Registration). */
+import { stringify } from "yaml";
+import type { Config } from "./schema.ts";
+
+export interface Namespace {
+  exclusive: boolean;
+  regex: string;
+}
+
+export interface Registration {
+  id: string;
+  url: string;
+  as_token: string;
+  hs_token: string;
+  sender_localpart: string;
+  rate_limited: boolean;
+  receive_ephemeral: boolean;
+  "de.sorunome.msc2409.push_ephemeral": boolean;
+  namespaces: { users: Namespace[]; aliases: Namespace[]; rooms: Namespace[] };
+}
+
+export function registrationOf({ homeserver, appservice }: Config): Registration {
+  const { id, url, asToken, hsToken, userPrefix } = appservice;
+  // Anchored at both ends: some homeservers match a pattern anywhere in the ID, others only from its start.
+  const namespace = (sigil: string): Namespace => ({
+    exclusive: true,
+    regex: `^${sigil}${escapeRegex(userPrefix)}.*:${escapeRegex(homeserver.domain)}$`,
+  });
+  return {
+    id,
+    url,
+    as_token: asToken,
+    hs_token: hsToken,
+    sender_localpart: `${userPrefix}bot`,
+    rate_limited: false,
+    receive_ephemeral: true,
+    // COMPAT(Synapse before v1.13 of the specification): the same wish under its name while it was a proposal.
+    "de.sorunome.msc2409.push_ephemeral": true,
+    namespaces: { users: [namespace("@")], aliases: [namespace("#")], rooms: [] },
+  };
+}
+
+export const registrationYamlOf = (config: Config): string =>
+  `# Causeway's registration, for the homeserver to read at its start. It holds secrets.\n${stringify(
+    registrationOf(config),
+    { lineWidth: 0 },
+  )}`;
+
+const escapeRegex = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");

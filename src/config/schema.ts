@@ -1,0 +1,105 @@
+/** What `config.json` may hold: shape, checks and defaults; every key of ours beyond the design has a default. */
+import { z } from "zod";
+
+const webUrl = z
+  .string()
+  .refine(isWebUrl, "must be a http:// or https:// URL without user, query or fragment")
+  // A slash at the end would be doubled by homeservers that append the path as it is.
+  .transform((url) => url.replace(/\/+$/, ""));
+
+const serverName = z
+  .string()
+  .regex(/^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/, "must be a server name such as hs.example");
+const xmppDomain = z
+  .string()
+  .regex(
+    /^[a-z0-9\u0080-\uffff]([a-z0-9.\u0080-\uffff-]*[a-z0-9\u0080-\uffff])?$/,
+    "must be a domain in lower case",
+  );
+// Tokens travel in a header, so a space or anything beyond ASCII would not arrive.
+const token = z.string().regex(/^[!-~]{16,}$/, "must be 16 or more ASCII characters without spaces");
+const secret = z.string().min(1, "must not be empty");
+const bind = z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65535) });
+
+const database = z.string().superRefine((value, context) => {
+  if (/^postgres(ql)?:/.test(value)) {
+    context.addIssue("PostgreSQL is not supported in this version, which has SQLite only: use sqlite:PATH");
+  } else if (!/^sqlite:./.test(value))
+    context.addIssue("must be sqlite:PATH, such as sqlite:./data/causeway.db");
+});
+
+export const configSchema = z.strictObject({
+  homeserver: z.strictObject({ url: webUrl, domain: serverName }),
+  appservice: z.strictObject({
+    id: z.string().min(1),
+    url: webUrl,
+    asToken: token,
+    hsToken: token,
+    /** Begins every localpart and alias of ours. */
+    userPrefix: z
+      .string()
+      .regex(/^[a-z0-9._-]+$/, "must be lower-case letters, digits, '.', '_' or '-'")
+      .default("_xmpp_"),
+  }),
+  xmpp: z.strictObject({
+    component: xmppDomain,
+    restUrl: webUrl,
+    restAuth: z
+      .union([
+        z.strictObject({ username: secret.regex(/^[^:]*$/, "must not hold a colon"), password: secret }),
+        z.strictObject({ bearer: token }),
+      ])
+      .optional(),
+    // It is the password in `rest_callback_url`, which Prosody sends on without percent-decoding it.
+    callbackSecret: z.string().regex(/^[A-Za-z0-9]{16,}$/, "must be 16 or more ASCII letters and digits"),
+    /** How Prosody reaches `listen`, where that is not its own host and port. */
+    callbackUrl: webUrl.optional(),
+  }),
+  listen: bind,
+  admin: bind,
+  publicUrl: webUrl,
+  database,
+  permissions: z.record(
+    z.string().regex(/^\S+$/, "must be an MXID, a JID, a domain or *"),
+    z.enum(["block", "user", "admin"]),
+  ),
+  delivery: z
+    .strictObject({
+      giveUpAfterHours: z.number().positive().default(24),
+      maxConcurrentLanes: z.int().positive().default(256),
+    })
+    .prefault({}),
+  logging: z
+    .strictObject({
+      level: z.enum(["debug", "info", "warn", "error"]).default("info"),
+      format: z.enum(["text", "json"]).default("text"),
+    })
+    .prefault({}),
+});
+
+export type Config = z.output<typeof configSchema>;
+
+/** Everything in the configuration that must never be seen in a log, in each form in which it travels. */
+export function secretsOf({ appservice, xmpp }: Pick<Config, "appservice" | "xmpp">): string[] {
+  const { restAuth, callbackSecret } = xmpp;
+  const basic = (user: string, password: string) => Buffer.from(`${user}:${password}`).toString("base64");
+  const ofRest =
+    restAuth === undefined
+      ? []
+      : "bearer" in restAuth
+        ? [restAuth.bearer]
+        : [restAuth.password, basic(restAuth.username, restAuth.password)];
+  return [
+    appservice.asToken,
+    appservice.hsToken,
+    callbackSecret,
+    basic("prosody", callbackSecret),
+    ...ofRest,
+  ];
+}
+
+function isWebUrl(text: string): boolean {
+  if (!/^https?:\/\/[^\s?#]+$/.test(text)) return false;
+  const url = URL.parse(text);
+  return url !== null && url.username === "" && url.password === "" && url.hostname !== "";
+}

@@ -1,0 +1,150 @@
+/** Calls to either server: kept-alive connections, bounded concurrency, retries for seconds; lanes do the rest. */
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
+import axios, { type AxiosError, type AxiosResponse } from "axios";
+import pRetry from "p-retry";
+
+/** No usable answer came. `sent` tells whether the server may have acted on the request all the same. */
+export class NoAnswerError extends Error {
+  override readonly name = "NoAnswerError";
+  readonly code: string;
+  readonly sent: boolean;
+  constructor(code: string, sent: boolean, cause: unknown) {
+    super(`no answer (${code})`, { cause });
+    this.code = code;
+    this.sent = sent;
+  }
+}
+
+export interface HttpRequest {
+  method: "GET" | "POST" | "PUT";
+  path: string;
+  query?: Record<string, string>;
+  headers?: Record<string, string>;
+  body?: string;
+  /** Repeating the request changes nothing, so it may be repeated without knowing what became of it. */
+  repeatable?: boolean;
+}
+
+export interface HttpAnswer {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+}
+
+export interface HttpDeps {
+  baseUrl: string;
+  headers: Record<string, string>;
+  /** Requests in flight at once; more wait their turn. */
+  maxInFlight: number;
+  timeoutMs: number;
+  /** The server reads nothing on a connection that it resets while idle, so one repeat there is safe. */
+  repeatAfterReset?: boolean;
+}
+
+export interface Http {
+  /** @throws NoAnswerError; any status is an answer. */
+  request(request: HttpRequest): Promise<HttpAnswer>;
+  /** Breaks off what is in flight; its callers get a NoAnswerError. */
+  close(): void;
+}
+
+const notSent = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"]);
+const passing = new Set([429, 502, 503, 504]);
+const patience = { retries: 3, minTimeout: 200, factor: 2, randomize: true, maxTimeout: 2000 };
+
+/** Seconds or a date in `Retry-After`, or Matrix's older `retry_after_ms`, as milliseconds from now. */
+export function retryAfterOf(answer: HttpAnswer, now: number): number | undefined {
+  const header = answer.headers["retry-after"];
+  if (header !== undefined) {
+    const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
+    if (Number.isFinite(ms)) return Math.max(0, ms);
+  }
+  const inBody = /"retry_after_ms"\s*:\s*(\d+)/.exec(answer.body)?.[1];
+  return inBody === undefined ? undefined : Number(inBody);
+}
+
+/** Carries a refusal that may pass through p-retry, and is unwrapped behind it. */
+class PassingAnswer extends Error {
+  readonly answer: HttpAnswer;
+  constructor(answer: HttpAnswer) {
+    super(`status ${answer.status}`);
+    this.answer = answer;
+  }
+}
+
+export function createHttp(deps: HttpDeps): Http {
+  const options = { keepAlive: true, maxSockets: deps.maxInFlight, scheduling: "fifo" as const };
+  const httpAgent = new HttpAgent(options);
+  const httpsAgent = new HttpsAgent(options);
+  const closing = new AbortController();
+  const http = axios.create({
+    baseURL: deps.baseUrl.replace(/\/+$/, ""),
+    headers: deps.headers,
+    httpAgent,
+    httpsAgent,
+    timeout: deps.timeoutMs,
+    signal: closing.signal,
+    proxy: false,
+    maxRedirects: 0,
+    responseType: "text",
+    transformRequest: (body) => body,
+    transformResponse: (body) => body,
+    validateStatus: () => true,
+  });
+
+  const once = async (request: HttpRequest, mayRepeat: boolean): Promise<HttpAnswer> => {
+    try {
+      const answer: AxiosResponse<string> = await http.request({
+        method: request.method,
+        url: request.path,
+        ...(request.query && { params: request.query }),
+        ...(request.headers && { headers: request.headers }),
+        ...(request.body !== undefined && { data: request.body }),
+      });
+      const headers = Object.fromEntries(Object.entries(answer.headers).map(([k, v]) => [k, String(v)]));
+      return { status: answer.status, headers, body: answer.data ?? "" };
+    } catch (error) {
+      const { code = "UNKNOWN", request: sent } = error as AxiosError<unknown>;
+      if (mayRepeat && code === "ECONNRESET" && sent?.reusedSocket) return once(request, false);
+      throw new NoAnswerError(code, !notSent.has(code), error);
+    }
+  };
+
+  return {
+    async request(request) {
+      const attempt = async (): Promise<HttpAnswer> => {
+        const answer = await once(request, deps.repeatAfterReset ?? false);
+        if (passing.has(answer.status)) throw new PassingAnswer(answer);
+        return answer;
+      };
+      try {
+        return await pRetry(attempt, {
+          ...patience,
+          shouldRetry: ({ error }) => {
+            if (closing.signal.aborted) return false;
+            if (error instanceof NoAnswerError) return request.repeatable === true || !error.sent;
+            if (!(error instanceof PassingAnswer)) return false;
+            // A gateway's 5xx says nothing about whether the server behind it has acted.
+            return error.answer.status === 429 || request.repeatable === true;
+          },
+          onFailedAttempt: async ({ error, retriesLeft }) => {
+            if (!(error instanceof PassingAnswer) || retriesLeft === 0) return;
+            const wait = retryAfterOf(error.answer, Date.now()) ?? 0;
+            // Longer waits are the lane's, which holds nothing open meanwhile.
+            if (wait > patience.maxTimeout * 2) throw error;
+            await new Promise((resolve) => setTimeout(resolve, wait));
+          },
+        });
+      } catch (error) {
+        if (error instanceof PassingAnswer) return error.answer;
+        throw error;
+      }
+    },
+    close() {
+      closing.abort();
+      httpAgent.destroy();
+      httpsAgent.destroy();
+    },
+  };
+}

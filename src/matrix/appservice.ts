@@ -1,0 +1,133 @@
+/** What the homeserver asks of the bridge: Matrix Application Service API v1.15. */
+import { createHash } from "node:crypto";
+import express, { type ErrorRequestHandler, type RequestHandler, type Response, Router } from "express";
+import { readBearer, sameSecret } from "../http/credentials.ts";
+import type { Log } from "../ops/log.ts";
+import { isObject, type MatrixEvent, parseEvent, readString } from "./event.ts";
+
+export interface AppserviceDeps {
+  hsToken: string;
+  log: Log;
+  /** Resolves once every event that matters is stored; rejects if it cannot be. */
+  accept(transaction: { id: string; digest: string; events: MatrixEvent[] }): Promise<void>;
+  /** The homeserver's answer to the bridge's own ping is on its way. */
+  onPing(transactionId: string | undefined): void;
+  /** Whether a user of the bridge's namespace exists, made now if it can be. */
+  userExists(userId: string): Promise<boolean>;
+}
+
+// Synapse sends up to 100 events of 64 KiB and as much ephemeral data in one transaction.
+const limit = "64mb";
+
+const refuse = (res: Response, status: number, errcode: string, error: string): void => {
+  res.status(status).json({ errcode, error });
+};
+
+const only =
+  (...methods: string[]): RequestHandler =>
+  (_req, res) => {
+    res.set("Allow", methods.join(", "));
+    refuse(res, 405, "M_UNRECOGNIZED", `This endpoint takes ${methods.join(" or ")}.`);
+  };
+
+const digestOf = (events: readonly MatrixEvent[]): string =>
+  createHash("sha256")
+    .update(events.map(({ event_id }) => event_id).join("\n"))
+    .digest("base64url");
+
+function tokenCheck({ hsToken, log }: AppserviceDeps): RequestHandler {
+  return (req, res, next) => {
+    const token = readBearer(req.get("authorization"));
+    if (token === undefined) {
+      return refuse(res, 401, "M_MISSING_TOKEN", "The homeserver token is missing.");
+    }
+    const { access_token: inQuery } = req.query;
+    if (!sameSecret(token, hsToken) || (inQuery !== undefined && inQuery !== token)) {
+      log.warn(
+        "a request came with a wrong homeserver token: is hs_token the same in registration and configuration?",
+        {
+          path: req.path,
+          from: req.socket.remoteAddress,
+        },
+      );
+      return refuse(res, 403, "M_FORBIDDEN", "The homeserver token is wrong.");
+    }
+    next();
+  };
+}
+
+function transactions({ accept, log }: AppserviceDeps): RequestHandler {
+  return async (req, res) => {
+    const body: unknown = req.body;
+    if (!isObject(body)) return refuse(res, 400, "M_BAD_JSON", "A transaction is a JSON object.");
+    if (body.events !== undefined && !Array.isArray(body.events)) {
+      return refuse(res, 400, "M_BAD_JSON", "`events` is an array.");
+    }
+    const events: MatrixEvent[] = [];
+    for (const value of body.events ?? []) {
+      const event = parseEvent(value);
+      // Refusing the whole would make the homeserver send the same again for ever, and nothing after it.
+      if (event) events.push(event);
+      else
+        log.warn("an event without the fields that every event has was left out", {
+          txn: String(req.params.txnId),
+        });
+    }
+    await accept({ id: String(req.params.txnId), digest: digestOf(events), events });
+    res.status(200).json({});
+  };
+}
+
+/** Turns whatever went wrong on this router into the standard error body. */
+const errors =
+  (log: Log): ErrorRequestHandler =>
+  (error, req, res, next) => {
+    if (res.headersSent) return next(error);
+    if (error?.type === "entity.too.large")
+      return refuse(res, 413, "M_TOO_LARGE", `The body exceeds ${limit}.`);
+    if (error?.type === "entity.parse.failed" || error?.type === "charset.unsupported") {
+      return refuse(res, 400, "M_NOT_JSON", "The body is not JSON.");
+    }
+    if (error instanceof URIError)
+      return refuse(res, 400, "M_INVALID_PARAM", "The path is not valid percent-encoding.");
+    if (typeof error?.status === "number" && error.status < 500) {
+      return refuse(res, error.status, "M_UNKNOWN", "The request could not be read.");
+    }
+    log.error("a request of the homeserver failed", { path: req.path, error });
+    refuse(res, 500, "M_UNKNOWN", "The bridge could not store this; send it again.");
+  };
+
+/** Routes below `/_matrix`; every answer is JSON, every error has `errcode` and `error`. */
+export function appserviceRoutes(deps: AppserviceDeps): Router {
+  const router = Router();
+  const json = express.json({ limit, type: () => true });
+  const authorized = tokenCheck(deps);
+
+  router.route("/app/v1/transactions/:txnId").put(authorized, json, transactions(deps)).all(only("PUT"));
+  router
+    .route("/app/v1/ping")
+    .post(authorized, json, (req, res) => {
+      deps.onPing(isObject(req.body) ? readString(req.body, "transaction_id") : undefined);
+      res.status(200).json({});
+    })
+    .all(only("POST"));
+  router
+    .route("/app/v1/users/*userId")
+    .get(authorized, async (req, res) => {
+      // Some homeservers leave "/" in a user ID as it is.
+      const userId = (req.params.userId as unknown as string[]).join("/");
+      if (await deps.userExists(userId)) res.status(200).json({});
+      else refuse(res, 404, "M_NOT_FOUND", "There is no such user behind this bridge.");
+    })
+    .all(only("GET"));
+  router
+    .route("/app/v1/rooms/*alias")
+    .get(authorized, (_req, res) =>
+      refuse(res, 404, "M_NOT_FOUND", "There is no such room behind this bridge."),
+    )
+    .all(only("GET"));
+
+  router.use((_req, res) => refuse(res, 404, "M_UNRECOGNIZED", "There is no such endpoint here."));
+  router.use(errors(deps.log));
+  return router;
+}

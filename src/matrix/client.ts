@@ -1,0 +1,172 @@
+/** The homeserver as the bridge calls it, as its bot or as one of its ghosts: Client-Server API v1.15. */
+import { type Http, type HttpAnswer, type HttpRequest, retryAfterOf } from "../http/client.ts";
+import { type Content, isObject, type MatrixEvent, parseEvent, readString } from "./event.ts";
+import type { EventId, RoomId, UserId } from "./ids.ts";
+import { MatrixError } from "./matrix-error.ts";
+
+/** Key in the content of every event that the bridge sends: what caused it, so that a repeat is recognised. */
+export const causeKey = "causeway.cause";
+
+export interface Profile {
+  displayName: string | undefined;
+}
+
+export interface MatrixClientDeps {
+  http: Http;
+  asToken: string;
+  appserviceId: string;
+  now: () => number;
+  /** Told after each call: undefined where the homeserver answered, else what was wrong. */
+  onContact?: (problem: string | undefined) => void;
+}
+
+export type MatrixClient = ReturnType<typeof createMatrixClient>;
+
+const parseBody = (body: string): unknown => {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+};
+
+const segment = encodeURIComponent;
+const room = (roomId: RoomId): string => `/_matrix/client/v3/rooms/${segment(roomId)}`;
+const profilePath = (userId: UserId): string => `/_matrix/client/v3/profile/${segment(userId)}`;
+
+/**
+ * Every call resolves with what the caller needs of the answer.
+ * @throws MatrixError where the homeserver refused, NoAnswerError where none came.
+ */
+export function createMatrixClient({ http, asToken, appserviceId, now, onContact }: MatrixClientDeps) {
+  const ask = async (request: HttpRequest): Promise<HttpAnswer> => {
+    try {
+      const answer = await http.request({
+        ...request,
+        headers: { authorization: `Bearer ${asToken}`, "content-type": "application/json" },
+      });
+      const down = answer.status >= 500 ? `answered with status ${answer.status}` : undefined;
+      onContact?.(answer.status === 401 ? "refuses the application service's token (as_token)" : down);
+      return answer;
+    } catch (error) {
+      onContact?.((error as Error).message);
+      throw error;
+    }
+  };
+
+  const call = async (doing: string, request: HttpRequest, as?: UserId): Promise<Content> => {
+    const answer = await ask({ ...request, ...(as && { query: { ...request.query, user_id: as } }) });
+    const body = parseBody(answer.body);
+    if (answer.status >= 200 && answer.status < 300 && isObject(body)) return body;
+    // A success without JSON is no success that could be used: a proxy's page, or half an answer.
+    const status = answer.status < 300 ? 502 : answer.status;
+    throw new MatrixError(doing, status, body, retryAfterOf(answer, now()));
+  };
+  const get = (doing: string, path: string, as?: UserId, query?: Record<string, string>) =>
+    call(doing, { method: "GET", path, repeatable: true, ...(query && { query }) }, as);
+  const post = (doing: string, path: string, body: Content, as?: UserId, repeatable = true) =>
+    call(doing, { method: "POST", path, body: JSON.stringify(body), repeatable }, as);
+  const put = (doing: string, path: string, body: Content, as: UserId, repeatable = true) =>
+    call(doing, { method: "PUT", path, body: JSON.stringify(body), repeatable }, as);
+
+  return {
+    /** Asks the homeserver to call the bridge back; the raw answer, since each refusal means something else. */
+    ping: (transactionId: string) =>
+      ask({
+        method: "POST",
+        path: `/_matrix/client/v1/appservice/${segment(appserviceId)}/ping`,
+        body: JSON.stringify({ transaction_id: transactionId }),
+      }),
+
+    async register(localpart: string): Promise<void> {
+      const body = { type: "m.login.application_service", username: localpart, inhibit_login: true };
+      try {
+        await post(`register ${localpart}`, "/_matrix/client/v3/register", body);
+      } catch (error) {
+        if (!(error instanceof MatrixError && error.errcode === "M_USER_IN_USE")) throw error;
+      }
+    },
+
+    async setDisplayName(ghost: UserId, displayname: string): Promise<void> {
+      await put(`name ${ghost}`, `${profilePath(ghost)}/displayname`, { displayname }, ghost);
+    },
+
+    /** @returns undefined where the homeserver knows no such user. */
+    async profile(userId: UserId): Promise<Profile | undefined> {
+      try {
+        const body = await get(`read the profile of ${userId}`, profilePath(userId));
+        return { displayName: readString(body, "displayname") };
+      } catch (error) {
+        if (error instanceof MatrixError && error.status === 404) return undefined;
+        throw error;
+      }
+    },
+
+    async createRoom(ghost: UserId, body: Content): Promise<RoomId> {
+      const answer = await post("create a room", "/_matrix/client/v3/createRoom", body, ghost, false);
+      return readString(answer, "room_id") as RoomId;
+    },
+
+    async join(ghost: UserId, roomId: RoomId): Promise<void> {
+      await post(`join ${roomId}`, `${room(roomId)}/join`, {}, ghost);
+    },
+
+    async leave(ghost: UserId, roomId: RoomId, reason: string): Promise<void> {
+      await post(`leave ${roomId}`, `${room(roomId)}/leave`, { reason }, ghost);
+    },
+
+    async invite(ghost: UserId, roomId: RoomId, userId: UserId): Promise<void> {
+      await post(`invite ${userId}`, `${room(roomId)}/invite`, { user_id: userId }, ghost);
+    },
+
+    async joinedRooms(ghost: UserId): Promise<RoomId[]> {
+      const body = await get("list joined rooms", "/_matrix/client/v3/joined_rooms", ghost);
+      return Array.isArray(body.joined_rooms) ? body.joined_rooms : [];
+    },
+
+    /** @returns the content of a state event, or undefined where there is none. */
+    async state(ghost: UserId, roomId: RoomId, type: string): Promise<Content | undefined> {
+      try {
+        return await get(`read ${type}`, `${room(roomId)}/state/${segment(type)}/`, ghost);
+      } catch (error) {
+        if (error instanceof MatrixError && (error.status === 404 || error.status === 403)) return undefined;
+        throw error;
+      }
+    },
+
+    /** Membership by user, those who left or were never there left out. */
+    async members(ghost: UserId, roomId: RoomId): Promise<Map<UserId, string>> {
+      const body = await get("list members", `${room(roomId)}/members`, ghost);
+      const events = (Array.isArray(body.chunk) ? body.chunk : []).map(parseEvent);
+      const present = events.flatMap((event): [UserId, string][] => {
+        const membership = event && readString(event.content, "membership");
+        const here = membership === "join" || membership === "invite";
+        return event?.state_key && here ? [[event.state_key as UserId, membership]] : [];
+      });
+      return new Map(present);
+    },
+
+    /** @param txnId unique over all ghosts: Synapse forgets whose it was (see docs/servers.md). */
+    async send(
+      ghost: UserId,
+      roomId: RoomId,
+      type: string,
+      content: Content,
+      txnId: string,
+    ): Promise<EventId> {
+      const path = `${room(roomId)}/send/${segment(type)}/${segment(txnId)}`;
+      const body = { ...content, [causeKey]: txnId };
+      const answer = await put(`send to ${roomId}`, path, body, ghost, false);
+      return readString(answer, "event_id") as EventId;
+    },
+
+    /** Whether the room's newest events hold one that the ghost sent for this cause. */
+    async hasSent(ghost: UserId, roomId: RoomId, txnId: string): Promise<boolean> {
+      const filter = JSON.stringify({ senders: [ghost] });
+      const query = { dir: "b", limit: "50", filter };
+      const body = await get("read recent events", `${room(roomId)}/messages`, ghost, query);
+      const events = (Array.isArray(body.chunk) ? body.chunk : []).map(parseEvent);
+      return events.some((event: MatrixEvent | undefined) => event?.content[causeKey] === txnId);
+    },
+  };
+}

@@ -1,0 +1,100 @@
+/** SQLite as the store uses it: cached statements, quick commits for progress, group commits for promises. */
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+
+export type Row = Record<string, unknown>;
+
+export interface Database {
+  all(sql: string, ...values: SQLInputValue[]): Row[];
+  one(sql: string, ...values: SQLInputValue[]): Row | undefined;
+  /** @returns the number of rows that changed. */
+  run(sql: string, ...values: SQLInputValue[]): number;
+  exec(sql: string): void;
+  /** Commits at once but not to the platter: survives the process, and a power cut undoes a whole tail of such commits. */
+  commit<T>(work: () => T): T;
+  /** Commits together with whatever else is asked for in the same turn; resolves when it would survive a power cut. */
+  durably<T>(work: () => T): Promise<T>;
+  close(): Promise<void>;
+}
+
+interface Pending {
+  work: () => unknown;
+  resolve: (value: never) => void;
+  reject: (error: unknown) => void;
+}
+
+/** @param path a file, whose folder is made where it is missing, or ":memory:". */
+export function openDatabase(path: string): Database {
+  if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
+  const db = new DatabaseSync(path);
+  db.exec("pragma journal_mode = wal; pragma synchronous = normal; pragma busy_timeout = 5000;");
+  const statements = new Map<string, StatementSync>();
+  let pending: Pending[] = [];
+
+  const prepared = (sql: string): StatementSync => {
+    const known = statements.get(sql);
+    if (known) return known;
+    const statement = db.prepare(sql);
+    statements.set(sql, statement);
+    return statement;
+  };
+
+  const inside = <T>(begin: string, commit: string, undo: string, work: () => T): T => {
+    prepared(begin).run();
+    try {
+      const result = work();
+      prepared(commit).run();
+      return result;
+    } catch (error) {
+      if (db.isTransaction) db.exec(undo);
+      throw error;
+    }
+  };
+  const transaction = <T>(work: () => T): T => inside("begin immediate", "commit", "rollback", work);
+  // One caller's mistake must not undo the others of its group.
+  const savepoint = <T>(work: () => T): T =>
+    inside("savepoint one", "release one", "rollback to one; release one", work);
+
+  const flush = (): void => {
+    const group = pending;
+    pending = [];
+    const settle: (() => void)[] = [];
+    try {
+      db.exec("pragma synchronous = full");
+      transaction(() => {
+        for (const { work, resolve, reject } of group) {
+          try {
+            const result = savepoint(work) as never;
+            settle.push(() => resolve(result));
+          } catch (error) {
+            settle.push(() => reject(error));
+          }
+        }
+      });
+      for (const done of settle) done();
+    } catch (error) {
+      for (const { reject } of group) reject(error);
+    } finally {
+      db.exec("pragma synchronous = normal");
+    }
+  };
+
+  const durably = <T>(work: () => T): Promise<T> =>
+    new Promise<T>((resolve, reject) => {
+      if (pending.push({ work, resolve, reject }) === 1) setImmediate(flush);
+    });
+
+  return {
+    all: (sql, ...values) => prepared(sql).all(...values) as Row[],
+    one: (sql, ...values) => prepared(sql).get(...values) as Row | undefined,
+    run: (sql, ...values) => Number(prepared(sql).run(...values).changes),
+    exec: (sql) => db.exec(sql),
+    commit: transaction,
+    durably,
+    async close() {
+      await durably(() => undefined);
+      db.close();
+    },
+  };
+}

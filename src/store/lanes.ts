@@ -1,0 +1,84 @@
+/** The durable queue on SQLite: first-in-first-out lanes and the memory of what was accepted before. */
+import type { Database, Row } from "./database.ts";
+import type { Job, Lanes, NewJob, Transactions } from "./store.ts";
+
+const readJob = (row: Row): Job => ({
+  id: Number(row.id),
+  lane: String(row.lane),
+  cause: String(row.cause),
+  work: JSON.parse(String(row.work)),
+  acceptedAt: Number(row.accepted_at),
+  attempts: Number(row.attempts),
+});
+
+export interface LanesDeps {
+  db: Database;
+  /** Unix time in milliseconds. */
+  now: () => number;
+}
+
+const createInsert =
+  ({ db, now }: LanesDeps) =>
+  (jobs: readonly NewJob[]): void => {
+    for (const { lane, cause, work } of jobs) {
+      db.run(
+        "insert into jobs (lane, cause, work, accepted_at) values (?, ?, ?, ?)",
+        lane,
+        cause,
+        JSON.stringify(work),
+        now(),
+      );
+    }
+  };
+
+export function createLanes({ db, now }: LanesDeps): Lanes {
+  const insert = createInsert({ db, now });
+  return {
+    add: (jobs) => db.durably(() => insert(jobs)),
+    waiting: async () =>
+      db.all("select distinct lane from jobs where parked_at is null").map(({ lane }) => String(lane)),
+    next: async (lane) => {
+      const row = db.one("select * from jobs where lane = ? and parked_at is null order by id limit 1", lane);
+      return row && readJob(row);
+    },
+    complete: async ({ id }) => {
+      db.commit(() => db.run("delete from jobs where id = ?", id));
+    },
+    failed: async ({ id }, problem) => {
+      db.commit(() =>
+        db.run("update jobs set attempts = attempts + 1, problem = ? where id = ?", problem, id),
+      );
+    },
+    park: async ({ id }, problem, followUps) => {
+      db.commit(() => {
+        db.run("update jobs set parked_at = ?, problem = ? where id = ?", now(), problem, id);
+        insert(followUps);
+      });
+    },
+    parked: async () =>
+      db
+        .all("select * from jobs where parked_at is not null order by id")
+        .map((row) => ({ ...readJob(row), problem: String(row.problem) })),
+  };
+}
+
+export function createTransactions({ db, now }: LanesDeps): Transactions {
+  const insert = createInsert({ db, now });
+  return {
+    accept: ({ id, digest, jobs }) =>
+      db.durably(() => {
+        const known = db.run(
+          "insert or ignore into transactions (txn_id, digest, received_at) values (?, ?, ?)",
+          id,
+          digest,
+          now(),
+        );
+        if (known === 0) return [];
+        const fresh = jobs.filter(({ cause }) =>
+          db.run("insert or ignore into seen_events (event_id, received_at) values (?, ?)", cause, now()),
+        );
+        insert(fresh);
+        return fresh;
+      }),
+  };
+}

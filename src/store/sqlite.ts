@@ -1,0 +1,86 @@
+/** The store on SQLite, the default: one file, nothing to install. */
+import type { RoomId, UserId } from "../matrix/ids.ts";
+import type { BareJid } from "../xmpp/jid.ts";
+import { type Database, openDatabase, type Row } from "./database.ts";
+import { createLanes, createTransactions } from "./lanes.ts";
+import { migrate, readMigrations } from "./migrate.ts";
+import type { DirectRoom, DirectRooms, Ghosts, Store, Subscribers } from "./store.ts";
+
+const readDirectRoom = (row: Row): DirectRoom => ({
+  userId: row.user_id as UserId,
+  jid: row.jid as BareJid,
+  roomId: (row.room_id ?? undefined) as RoomId | undefined,
+  membership: String(row.membership),
+});
+
+function createDirectRooms(db: Database): DirectRooms {
+  return {
+    ofPair: async (userId, jid) => {
+      const row = db.one("select * from direct_rooms where user_id = ? and jid = ?", userId, jid);
+      return row && readDirectRoom(row);
+    },
+    ofRoom: async (roomId) => {
+      const row = db.one("select * from direct_rooms where room_id = ?", roomId);
+      return row && readDirectRoom(row);
+    },
+    save: ({ userId, jid, roomId, membership }) =>
+      db.durably(() => {
+        db.run(
+          "insert or replace into direct_rooms (user_id, jid, room_id, membership) values (?, ?, ?, ?)",
+          userId,
+          jid,
+          roomId ?? null,
+          membership,
+        );
+      }),
+    forget: async (userId, jid) => {
+      db.commit(() => db.run("delete from direct_rooms where user_id = ? and jid = ?", userId, jid));
+    },
+  };
+}
+
+function createGhosts(db: Database): Ghosts {
+  return {
+    jidOf: async (userId) =>
+      db.one("select jid from ghosts where user_id = ?", userId)?.jid as BareJid | undefined,
+    save: async (userId, jid) => {
+      db.commit(() => db.run("insert or replace into ghosts (user_id, jid) values (?, ?)", userId, jid));
+    },
+  };
+}
+
+function createSubscribers(db: Database): Subscribers {
+  return {
+    has: async (userId, jid) =>
+      db.one("select 1 from subscribers where user_id = ? and jid = ?", userId, jid) !== undefined,
+    add: async (userId, jid) => {
+      db.commit(() => db.run("insert or ignore into subscribers (user_id, jid) values (?, ?)", userId, jid));
+    },
+    remove: async (userId, jid) => {
+      db.commit(() => db.run("delete from subscribers where user_id = ? and jid = ?", userId, jid));
+    },
+  };
+}
+
+/**
+ * Opens the database file, made and brought up to date where needed.
+ * @throws Error if the file cannot be opened or is of a newer schema.
+ */
+export function openSqliteStore({ path, now }: { path: string; now: () => number }): Store {
+  const db = openDatabase(path);
+  migrate(db, readMigrations());
+  return {
+    transactions: createTransactions({ db, now }),
+    lanes: createLanes({ db, now }),
+    directRooms: createDirectRooms(db),
+    ghosts: createGhosts(db),
+    subscribers: createSubscribers(db),
+    prune: async (before) => {
+      db.commit(() => {
+        db.run("delete from transactions where received_at < ?", before);
+        db.run("delete from seen_events where received_at < ?", before);
+      });
+    },
+    close: () => db.close(),
+  };
+}

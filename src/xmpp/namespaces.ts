@@ -1,0 +1,23 @@
+/** Every XML namespace that the bridge speaks, once. */
+export const NS = {
+  chatMarkers: "urn:xmpp:chat-markers:0",
+  chatStates: "http://jabber.org/protocol/chatstates",
+  conference: "jabber:x:conference",
+  discoInfo: "http://jabber.org/protocol/disco#info",
+  discoItems: "http://jabber.org/protocol/disco#items",
+  encryptionHint: "urn:xmpp:eme:0",
+  lastActivity: "jabber:iq:last",
+  mucUser: "http://jabber.org/protocol/muc#user",
+  omemo: "eu.siacs.conversations.axolotl",
+  omemo2: "urn:xmpp:omemo:2",
+  outOfBand: "jabber:x:oob",
+  ping: "urn:xmpp:ping",
+  pubsubEvent: "http://jabber.org/protocol/pubsub#event",
+  reactions: "urn:xmpp:reactions:0",
+  retract: "urn:xmpp:message-retract:1",
+  stableId: "urn:xmpp:sid:0",
+  stanzaErrors: "urn:ietf:params:xml:ns:xmpp-stanzas",
+  time: "urn:xmpp:time",
+  vcard: "vcard-temp",
+  version: "jabber:iq:version",
+} as const;

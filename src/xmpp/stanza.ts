@@ -1,0 +1,88 @@
+/** Stanzas as values: parsed from untrusted text, built without string joining, written so that any text is harmless. */
+import xml from "@xmpp/xml";
+import { type Element, parse } from "ltx";
+import { NS } from "./namespaces.ts";
+
+export type { Element } from "ltx";
+export { xml };
+
+export type StanzaKind = "message" | "presence" | "iq";
+
+const kinds: ReadonlySet<string> = new Set<StanzaKind>(["message", "presence", "iq"]);
+
+export class StanzaSyntaxError extends Error {
+  override readonly name = "StanzaSyntaxError";
+}
+
+/** What XML 1.0 (fifth edition) §2.2 cannot carry, escaped or not. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this finds
+const notXml = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
+
+/** The text with U+FFFD in place of each lone surrogate and each character that XML 1.0 cannot carry. */
+export const xmlSafe = (text: string): string => text.toWellFormed().replace(notXml, "\ufffd");
+
+/**
+ * Parses one stanza.
+ * @throws StanzaSyntaxError for anything else, document types, comments and processing instructions included
+ *   (RFC 6120 §11.1).
+ */
+export function parseStanza(text: string): Element {
+  if (/<[!?]/.test(text))
+    throw new StanzaSyntaxError("a stanza holds no comment, declaration or document type");
+  let element: Element;
+  try {
+    element = parse(text.trim());
+  } catch (error) {
+    throw new StanzaSyntaxError("not well-formed XML", { cause: error });
+  }
+  if (!kinds.has(element.name)) throw new StanzaSyntaxError(`<${element.name}/> is not a stanza`);
+  return element;
+}
+
+export const serialize = (stanza: Element): string => xmlSafe(stanza.toString());
+
+/** The first child in the namespace, whatever its name, or with the name where one is given. */
+export const readChild = (stanza: Element, namespace: string, name?: string): Element | undefined =>
+  stanza
+    .getChildElements()
+    .find((child) => child.getNS() === namespace && (name === undefined || child.getName() === name));
+
+/** The text of a child, "" where it is empty, undefined where there is none; the one without xml:lang comes first. */
+export function readText(stanza: Element, name: string): string | undefined {
+  const all = stanza.getChildElements().filter((child) => child.name === name && !child.attrs.xmlns);
+  const chosen = all.find((child) => child.attrs["xml:lang"] === undefined) ?? all[0];
+  return chosen && xmlSafe(chosen.getText());
+}
+
+export interface StanzaError {
+  type: string;
+  condition: string;
+  text?: string;
+}
+
+/** The error that a stanza of type "error" carries (RFC 6120 §8.3.2). */
+export function readError(stanza: Element): StanzaError {
+  const error = stanza.getChild("error");
+  const children = error?.getChildElements().filter((child) => child.getNS() === NS.stanzaErrors) ?? [];
+  const text = children.find(({ name }) => name === "text")?.getText();
+  return {
+    type: String(error?.attrs.type ?? "cancel"),
+    condition: children.find(({ name }) => name !== "text")?.name ?? "undefined-condition",
+    ...(text && { text: xmlSafe(text) }),
+  };
+}
+
+/** The stanza that refuses another one: to and from exchanged, its ID kept. */
+export function errorReply(stanza: Element, { type, condition, text }: StanzaError): Element {
+  const { from, to, id } = stanza.attrs;
+  return xml(
+    stanza.name,
+    { type: "error", ...(to && { from: to }), ...(from && { to: from }), ...(id && { id }) },
+    xml(
+      "error",
+      { type },
+      xml(condition, { xmlns: NS.stanzaErrors }),
+      ...(text ? [xml("text", { xmlns: NS.stanzaErrors }, text)] : []),
+    ),
+  );
+}
