@@ -27,7 +27,8 @@ export interface FromMatrixDeps {
 export interface FromMatrix {
   /** Whether an event is worth storing: messages, and memberships of and around ghosts, but nothing of our own. */
   matters(event: MatrixEvent): boolean;
-  handle(event: MatrixEvent): Promise<void>;
+  /** @returns events that come next although the homeserver did not hand them over. */
+  handle(event: MatrixEvent): Promise<MatrixEvent[]>;
 }
 
 const greeting =
@@ -57,37 +58,78 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
     await notice(event, addresses.botUserId, `${greeting}${example}`);
   };
 
-  const onGhostInvited = async (event: MatrixEvent, ghost: UserId): Promise<void> => {
+  const onGhostInvited = async (event: MatrixEvent, ghost: UserId): Promise<MatrixEvent[]> => {
     const { room_id: roomId, sender, event_id: cause } = event;
     const jid = await ghosts.jidOf(ghost);
     // Nobody can act as a ghost that stands for nobody, so its invitation stays open.
-    if (!jid) return log.warn("an MXID that stands for no XMPP user was invited", { cause, ghost });
+    if (!jid) {
+      log.warn("an MXID that stands for no XMPP user was invited", { cause, ghost });
+      return [];
+    }
     await ghosts.ensure(jid);
     if (levelOf(permissions, sender) === "block") {
-      return decline(event, ghost, "You may not use this bridge.");
+      await decline(event, ghost, "You may not use this bridge.");
+      return [];
     }
     await matrix.join(ghost, roomId);
     const others = [...(await matrix.members(ghost, roomId)).keys()].filter((member) => member !== ghost);
     if (others.length !== 1 || others[0] !== sender) {
-      return decline(
+      await decline(
         event,
         ghost,
         "XMPP users can be invited to direct chats only: one of you and one of them.",
       );
+      return [];
     }
     const current = await directRooms.adopt(sender, jid, roomId);
     if (current === roomId) {
-      return log.info("a direct conversation begins", { cause, room: roomId, user: sender, jid });
+      log.info("a direct conversation begins", { cause, room: roomId, user: sender, jid });
+      // What was written before the ghost was in the room is nothing that homeservers hand over.
+      return matrix.eventsAfter(ghost, roomId, cause);
     }
     await notice(event, ghost, `You already have a conversation with ${jid}: https://matrix.to/#/${current}`);
     await decline(event, ghost, `The conversation with ${jid} is in another room.`);
+    return [];
   };
 
-  const onMember = async (event: MatrixEvent, member: UserId): Promise<void> => {
+  /** A message may have been on its way to someone who was just leaving; it calls them back. */
+  const onUserLeft = async (event: MatrixEvent): Promise<void> => {
+    const room = await directRooms.ofRoom(event.room_id);
+    if (room?.membership !== "leave" || room.userId !== event.state_key) return;
+    const ghost = addresses.ghostOf(room.jid);
+    const later = await matrix.eventsAfter(ghost, event.room_id, event.event_id);
+    const missed = later.some(({ type, sender }) => type === "m.room.message" && sender === ghost);
+    if (missed) await directRooms.open(room.userId, room.jid);
+  };
+
+  const onMember = async (event: MatrixEvent, member: UserId): Promise<MatrixEvent[]> => {
     const membership = readString(event.content, "membership") ?? "leave";
-    if (membership === "invite" && member === addresses.botUserId) return onBotInvited(event);
     if (membership === "invite" && addresses.isGhost(member)) return onGhostInvited(event, member);
+    if (membership === "invite" && member === addresses.botUserId) await onBotInvited(event);
     await directRooms.noteMembership(event.room_id, member, membership);
+    if (membership === "leave") await onUserLeft(event);
+    return [];
+  };
+
+  const onMessage = async (event: MatrixEvent): Promise<void> => {
+    const room = await directRooms.ofRoom(event.room_id);
+    const { event_id: cause, sender } = event;
+    if (!room) return log.info("left out: this room is not bridged", { cause, room: event.room_id });
+    if (levelOf(permissions, sender) === "block") {
+      throw new UndeliverableError("auth", "forbidden", "You may not use this bridge.");
+    }
+    if (sender !== room.userId) {
+      const words = `This is the conversation of ${room.userId} with ${room.jid}; only their messages cross.`;
+      throw new UndeliverableError("auth", "forbidden", words);
+    }
+    const crossing = toStanza(event, { from: addresses.jidOfUser(sender), to: room.jid });
+    if (crossing.kind === "nothing")
+      return log.debug("left out: nothing to show", { cause, type: event.type });
+    if (crossing.kind === "refused") {
+      throw new UndeliverableError("cancel", "feature-not-implemented", crossing.sentence);
+    }
+    await xmpp.send(crossing.stanza);
+    log.info("delivered to XMPP", { cause, to: room.jid });
   };
 
   return {
@@ -98,24 +140,8 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
 
     async handle(event) {
       if (event.type === "m.room.member") return onMember(event, event.state_key as UserId);
-      const room = await directRooms.ofRoom(event.room_id);
-      const { event_id: cause, sender } = event;
-      if (!room) return log.info("left out: this room is not bridged", { cause, room: event.room_id });
-      if (levelOf(permissions, sender) === "block") {
-        throw new UndeliverableError("auth", "forbidden", "You may not use this bridge.");
-      }
-      if (sender !== room.userId) {
-        const words = `This is the conversation of ${room.userId} with ${room.jid}; only their messages cross.`;
-        throw new UndeliverableError("auth", "forbidden", words);
-      }
-      const crossing = toStanza(event, { from: addresses.jidOfUser(sender), to: room.jid });
-      if (crossing.kind === "nothing")
-        return log.debug("left out: nothing to show", { cause, type: event.type });
-      if (crossing.kind === "refused") {
-        throw new UndeliverableError("cancel", "feature-not-implemented", crossing.sentence);
-      }
-      await xmpp.send(crossing.stanza);
-      log.info("delivered to XMPP", { cause, to: room.jid });
+      await onMessage(event);
+      return [];
     },
   };
 }

@@ -62,6 +62,9 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
       if (!(error instanceof MatrixError && error.status === 403)) throw error;
       await sendOnce(await directRooms.reopen(userId, jid, room.roomId), content, attempt);
     }
+    // They may have left while the message was under way; those who leave after it are seen to by from-matrix.
+    const after = await directRooms.ofPair(userId, jid);
+    if (after?.membership === "leave") await directRooms.open(userId, jid);
   };
 
   /** An error comes back for something that the Matrix user sent: they are told, as an answer to that message. */

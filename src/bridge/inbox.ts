@@ -31,19 +31,20 @@ export function createInbox(deps: InboxDeps): Inbox {
   const { store, fromMatrix, fromXmpp, presence, xmpp, newId, log } = deps;
   let onStored: (lanes: string[]) => void = () => undefined;
 
+  const jobsOf = (events: readonly MatrixEvent[]): NewJob[] =>
+    events.filter(fromMatrix.matters).map((event) => ({
+      lane: `matrix ${event.room_id}`,
+      cause: event.event_id,
+      work: { kind: "event", event },
+    }));
+
   return {
     onStored(listener) {
       onStored = listener;
     },
 
     async acceptTransaction({ id, digest, events }) {
-      const jobs = events.filter(fromMatrix.matters).map(
-        (event): NewJob => ({
-          lane: `matrix ${event.room_id}`,
-          cause: event.event_id,
-          work: { kind: "event", event },
-        }),
-      );
+      const jobs = jobsOf(events);
       const fresh = await store.transactions.accept({ id, digest, jobs });
       for (const { cause, lane } of fresh) log.info("accepted from Matrix", { cause, lane, txn: id });
       if (fresh.length < jobs.length) {
@@ -70,10 +71,16 @@ export function createInbox(deps: InboxDeps): Inbox {
       onStored([lane]);
     },
 
-    async handle({ work, cause }, mayRepeat) {
+    async handle(job, mayRepeat) {
+      const { work, cause } = job;
       switch (work.kind) {
-        case "event":
-          return fromMatrix.handle(work.event);
+        case "event": {
+          const next = jobsOf(await fromMatrix.handle(work.event));
+          if (next.length === 0) return;
+          const fresh = await store.transactions.acceptNext(job, next);
+          for (const { cause, lane } of fresh) log.info("accepted from Matrix", { cause, lane });
+          return;
+        }
         case "stanza": {
           const stanza = parseStanza(work.xml);
           if (stanza.name === "presence") return presence.handle(stanza);

@@ -5,7 +5,7 @@ import type { Config } from "./schema.ts";
 /** The path of mod_rest's callback below `listen`. */
 export const callbackPath = "/xmpp/callback";
 /** The user name that mod_rest presents there. */
-export const callbackUser = "prosody";
+const callbackUser = "prosody";
 
 /** Where mod_rest posts to: user and secret are in the URL, as mod_rest knows no other way to authenticate itself. */
 export function callbackUrlOf({ xmpp, listen }: Pick<Config, "xmpp" | "listen">): string {

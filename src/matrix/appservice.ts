@@ -100,7 +100,7 @@ const errors =
 /** Routes below `/_matrix`; every answer is JSON, every error has `errcode` and `error`. */
 export function appserviceRoutes(deps: AppserviceDeps): Router {
   const router = Router();
-  const json = express.json({ limit, type: () => true });
+  const json = express.json({ limit, strict: false, type: () => true });
   const authorized = tokenCheck(deps);
 
   router.route("/app/v1/transactions/:txnId").put(authorized, json, transactions(deps)).all(only("PUT"));

@@ -30,7 +30,12 @@ const parseBody = (body: string): unknown => {
   }
 };
 
+const chunkOf = ({ chunk }: Content): MatrixEvent[] =>
+  (Array.isArray(chunk) ? chunk : []).map(parseEvent).filter((event) => event !== undefined);
+
 const segment = encodeURIComponent;
+/** Of a hundred events each. */
+const maxPages = 10;
 const room = (roomId: RoomId): string => `/_matrix/client/v3/rooms/${segment(roomId)}`;
 const profilePath = (userId: UserId): string => `/_matrix/client/v3/profile/${segment(userId)}`;
 
@@ -137,11 +142,10 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
     /** Membership by user, those who left or were never there left out. */
     async members(ghost: UserId, roomId: RoomId): Promise<Map<UserId, string>> {
       const body = await get("list members", `${room(roomId)}/members`, ghost);
-      const events = (Array.isArray(body.chunk) ? body.chunk : []).map(parseEvent);
-      const present = events.flatMap((event): [UserId, string][] => {
-        const membership = event && readString(event.content, "membership");
+      const present = chunkOf(body).flatMap(({ content, state_key }): [UserId, string][] => {
+        const membership = readString(content, "membership");
         const here = membership === "join" || membership === "invite";
-        return event?.state_key && here ? [[event.state_key as UserId, membership]] : [];
+        return state_key && here ? [[state_key as UserId, membership]] : [];
       });
       return new Map(present);
     },
@@ -160,13 +164,28 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
       return readString(answer, "event_id") as EventId;
     },
 
+    /** What happened in the room after the event, oldest first, as far as the ghost may see it. */
+    async eventsAfter(ghost: UserId, roomId: RoomId, eventId: EventId): Promise<MatrixEvent[]> {
+      const newestFirst: MatrixEvent[] = [];
+      let from: string | undefined;
+      for (let page = 0; page < maxPages; page += 1) {
+        const query = { dir: "b", limit: "100", ...(from !== undefined && { from }) };
+        const body = await get("read recent events", `${room(roomId)}/messages`, ghost, query);
+        const events = chunkOf(body);
+        const end = events.findIndex(({ event_id }) => event_id === eventId);
+        newestFirst.push(...(end === -1 ? events : events.slice(0, end)));
+        from = readString(body, "end");
+        if (end !== -1 || from === undefined) break;
+      }
+      return newestFirst.reverse();
+    },
+
     /** Whether the room's newest events hold one that the ghost sent for this cause. */
     async hasSent(ghost: UserId, roomId: RoomId, txnId: string): Promise<boolean> {
       const filter = JSON.stringify({ senders: [ghost] });
       const query = { dir: "b", limit: "50", filter };
       const body = await get("read recent events", `${room(roomId)}/messages`, ghost, query);
-      const events = (Array.isArray(body.chunk) ? body.chunk : []).map(parseEvent);
-      return events.some((event: MatrixEvent | undefined) => event?.content[causeKey] === txnId);
+      return chunkOf(body).some(({ content }) => content[causeKey] === txnId);
     },
   };
 }

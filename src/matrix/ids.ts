@@ -24,21 +24,21 @@ export function isServerName(text: string): boolean {
 }
 
 /** Accepts historical user IDs too: any characters but `:` and NUL in the localpart, even none at all. */
-export function isUserId(text: string): text is UserId {
+function isUserId(text: string): text is UserId {
   return isIdentifier(text, "@") && hasServer(text);
 }
 
 /** Room IDs are opaque; those of room version 12 have no server part, all others do. */
-export function isRoomId(text: string): text is RoomId {
+function isRoomId(text: string): text is RoomId {
   return isIdentifier(text, "!") && (text.includes(":") ? hasServer(text) : text.length > 1);
 }
 
-export function isRoomAlias(text: string): text is RoomAlias {
+function isRoomAlias(text: string): text is RoomAlias {
   return isIdentifier(text, "#") && hasServer(text);
 }
 
 /** Event IDs are opaque; those of room versions 1 and 2 have a server part. */
-export function isEventId(text: string): text is EventId {
+function isEventId(text: string): text is EventId {
   return isIdentifier(text, "$") && text.length > 1;
 }
 

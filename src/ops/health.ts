@@ -20,7 +20,7 @@ export function createHealth(): Health {
 }
 
 /** `GET /health/live` is 200 while the process answers at all, `GET /health/ready` is 503 while anything is wrong. */
-export function healthRoutes(health: Health): Router {
+function healthRoutes(health: Health): Router {
   const router = express.Router();
   router.get("/health/live", (_request, response) => {
     response.json({ status: "live" });

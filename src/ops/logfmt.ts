@@ -14,7 +14,7 @@ const escapeUnits = (text: string): string =>
 export const printable = (text: string): string => text.replace(unprintable, escapeUnits);
 
 /** A value stands as it is where that is unmistakable, else as a JSON string in printable characters. */
-export function logfmtValue(value: unknown): string {
+function logfmtValue(value: unknown): string {
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
   return bare.test(text) ? text : printable(JSON.stringify(text));
 }

@@ -64,6 +64,10 @@ export function createLanes({ db, now }: LanesDeps): Lanes {
 
 export function createTransactions({ db, now }: LanesDeps): Transactions {
   const insert = createInsert({ db, now });
+  const unseen = (jobs: readonly NewJob[]): NewJob[] =>
+    jobs.filter(({ cause }) =>
+      db.run("insert or ignore into seen_events (event_id, received_at) values (?, ?)", cause, now()),
+    );
   return {
     accept: ({ id, digest, jobs }) =>
       db.durably(() => {
@@ -74,10 +78,28 @@ export function createTransactions({ db, now }: LanesDeps): Transactions {
           now(),
         );
         if (known === 0) return [];
-        const fresh = jobs.filter(({ cause }) =>
-          db.run("insert or ignore into seen_events (event_id, received_at) values (?, ?)", cause, now()),
+        const fresh = unseen(jobs);
+        insert(fresh);
+        return fresh;
+      }),
+    acceptNext: ({ lane, id }, jobs) =>
+      db.durably(() => {
+        const fresh = unseen(jobs);
+        const behind = db.all(
+          "select id from jobs where lane = ? and id > ? and parked_at is null order by id",
+          lane,
+          id,
         );
         insert(fresh);
+        // An ID is a place in the lane, so those behind get new ones.
+        for (const row of fresh.length > 0 ? behind : []) {
+          db.run(
+            "insert into jobs (lane, cause, work, accepted_at, attempts, problem) " +
+              "select lane, cause, work, accepted_at, attempts, problem from jobs where id = ?",
+            Number(row.id),
+          );
+          db.run("delete from jobs where id = ?", Number(row.id));
+        }
         return fresh;
       }),
   };

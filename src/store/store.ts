@@ -59,6 +59,12 @@ export interface Transactions {
    * @returns the jobs that were new: none for a repeated transaction, fewer where an event came before.
    */
   accept(txn: { id: string; digest: string; jobs: readonly NewJob[] }): Promise<NewJob[]>;
+  /**
+   * Stores jobs of events that the homeserver did not hand over, in the lane of a running job: behind it and ahead
+   * of all that waits there.
+   * @returns the jobs that were new.
+   */
+  acceptNext(running: Job, jobs: readonly NewJob[]): Promise<NewJob[]>;
 }
 
 export interface DirectRooms {

@@ -14,10 +14,11 @@ interface Entry {
 export interface ArrivalOrder {
   watch(server: Server): void;
   /**
-   * Resolves when every connection accepted before this one has delivered, closed or been passed over: with true,
-   * or with false where this one closed while it waited, so that Prosody has already told the sender of a failure.
+   * Calls `work` when every connection accepted before this one has delivered, closed or been passed over: with
+   * true, or with false where this one closed while it waited, so that Prosody has told the sender of a failure.
+   * Several calls that come due together are made one after the other, which promises alone would not ensure.
    */
-  turn(socket: Socket): Promise<boolean>;
+  turn<T>(socket: Socket, work: (stillThere: boolean) => Promise<T>): Promise<T>;
   /** The connection brings something else: nobody has to wait for it. */
   ignore(socket: Socket): void;
 }
@@ -66,8 +67,9 @@ export function createArrivalOrder({ now, maxWaitMs = 30_000 }: ArrivalOrderDeps
         socket.once("close", () => ignore(socket));
       });
     },
-    turn: (socket) =>
-      new Promise((release) => {
+    turn: (socket, work) =>
+      new Promise((resolve) => {
+        const release = (stillThere: boolean): void => resolve(work(stillThere));
         callers.add(socket.remoteAddress);
         const acceptedAt = entries.get(socket)?.acceptedAt ?? now();
         entries.set(socket, { acceptedAt, release });

@@ -55,6 +55,23 @@ const errors =
 /** The route at `/xmpp/callback`. */
 export function callbackRoutes(deps: CallbackDeps): Router {
   const { order, receive, answerIq, onProsodyStart, log } = deps;
+  const take = async (stanza: Element, stillThere: boolean, res: Response): Promise<void> => {
+    const { type, from, to } = stanza.attrs;
+    if (!stillThere) return log.warn("Prosody gave a callback up before its turn", { from });
+    if (stanza.name !== "iq") {
+      await receive(stanza);
+      return answer(res, 202);
+    }
+    // Answers to nothing: any reply would start a loop (docs/servers.md).
+    if (type !== "get" && type !== "set") return answer(res, 202);
+    try {
+      answer(res, 200, await answerIq(stanza));
+    } catch (error) {
+      log.warn("an IQ could not be answered", { from, to, error });
+      answer(res, 200, errorReply(stanza, { type: "wait", condition: "internal-server-error" }));
+    }
+  };
+
   const router = Router();
   router.use(credentialCheck(deps));
   router.options("/", (req, res) => {
@@ -66,22 +83,7 @@ export function callbackRoutes(deps: CallbackDeps): Router {
   router.post("/", express.raw({ type: () => true, limit }), async (req, res) => {
     // Malformed bodies must not hold up their successors, so parsing comes before waiting.
     const stanza = parseStanza(String(req.body));
-    if (!(await order.turn(req.socket))) {
-      return log.warn("Prosody gave a callback up before its turn", { from: stanza.attrs.from });
-    }
-    const { type } = stanza.attrs;
-    if (stanza.name !== "iq") {
-      await receive(stanza);
-      return answer(res, 202);
-    }
-    // Answers to nothing: any reply would start a loop (docs/servers.md).
-    if (type !== "get" && type !== "set") return answer(res, 202);
-    try {
-      answer(res, 200, await answerIq(stanza));
-    } catch (error) {
-      log.warn("an IQ could not be answered", { from: stanza.attrs.from, to: stanza.attrs.to, error });
-      answer(res, 200, errorReply(stanza, { type: "wait", condition: "internal-server-error" }));
-    }
+    await order.turn(req.socket, (stillThere) => take(stanza, stillThere, res));
   });
   router.all("/", (_req, res) => answer(res, 405));
   router.use(errors(log));

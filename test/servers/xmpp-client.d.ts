@@ -17,8 +17,9 @@ declare module "@xmpp/client" {
     /** Such as "xmpp://127.0.0.1:5222" for plain TCP. */
     service: string;
     domain: string;
-    username: string;
-    password: string;
     resource: string;
+    credentials: (
+      authenticate: (credentials: { username: string; password: string }, mechanism: string) => Promise<void>,
+    ) => Promise<void>;
   }): XmppClient;
 }
