@@ -3,6 +3,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import express from "express";
 import { LRUCache } from "lru-cache";
+import { createCatchUp } from "./bridge/catch-up.ts";
 import { checkProsody, createHomeserverCheck } from "./bridge/checks.ts";
 import { createDirectRooms } from "./bridge/direct-rooms.ts";
 import { createDispatcher } from "./bridge/dispatcher.ts";
@@ -50,7 +51,6 @@ const day = 24 * 60 * 60 * 1000;
 /** How long a homeserver may repeat itself and be recognised. */
 const memoryMs = 30 * day;
 const finishWithinMs = 5000;
-const probeIntervalMs = 5000;
 
 const sha256 = (text: string) => createHash("sha256").update(text);
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
@@ -97,12 +97,20 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
   });
 
   const homeserverCheck = createHomeserverCheck({ matrix, url: homeserver.url, newId: randomUUID, log });
-  const onRecovery = () => dispatcher.retryNow();
-  const probe = { health, log, onRecovery, intervalMs: probeIntervalMs };
-  const homeserverProbe = createProbe({ ...probe, part: "homeserver", check: homeserverCheck.run });
+  const probe = { health, log };
+  const homeserverProbe = createProbe({
+    ...probe,
+    part: "homeserver",
+    check: homeserverCheck.run,
+    onRecovery: () => {
+      catchUp.suspect();
+      dispatcher.retryNow();
+    },
+  });
   const prosodyProbe = createProbe({
     ...probe,
     part: "prosody",
+    onRecovery: () => dispatcher.retryNow(),
     check: () => checkProsody(xmpp, prosody.component, randomUUID),
   });
 
@@ -138,7 +146,19 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     xmpp,
     log,
   });
-  const inbox = createInbox({ store, fromMatrix, fromXmpp, presence, xmpp, newId: randomUUID, log });
+  const onStored = (lanes: string[]) => dispatcher.wake(lanes);
+  const catchUp = createCatchUp({ ...store, newId: randomUUID, now, onStored, log });
+  const inbox = createInbox({
+    store,
+    fromMatrix,
+    fromXmpp,
+    presence,
+    xmpp,
+    catchUp,
+    onStored,
+    newId: randomUUID,
+    log,
+  });
   const dispatcher = createDispatcher({
     lanes: store.lanes,
     handle: inbox.handle,
@@ -149,7 +169,6 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     giveUpAfterMs: delivery.giveUpAfterHours * 60 * 60 * 1000,
     maxConcurrentLanes: delivery.maxConcurrentLanes,
   });
-  inbox.onStored((lanes) => dispatcher.wake(lanes));
 
   const order = createArrivalOrder({ now });
   const answerIq = createIqAnswers({
@@ -194,6 +213,7 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
       log,
       accept: inbox.acceptTransaction,
       onPing: homeserverCheck.seen,
+      onNewConnection: () => catchUp.suspect(),
       userExists: async (userId) => {
         const jid = await ghosts.jidOf(userId as UserId);
         if (jid) await ghosts.ensure(jid);
@@ -228,6 +248,7 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     adminPort,
     async stop() {
       clearInterval(pruning);
+      catchUp.stop();
       homeserverProbe.stop();
       prosodyProbe.stop();
       const breakOff = setTimeout(() => {

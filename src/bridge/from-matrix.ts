@@ -5,7 +5,8 @@ import type { Addresses } from "../mapping/addresses.ts";
 import { toStanza } from "../mapping/messages.ts";
 import type { MatrixClient } from "../matrix/client.ts";
 import { type MatrixEvent, readString } from "../matrix/event.ts";
-import type { UserId } from "../matrix/ids.ts";
+import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
+import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Log } from "../ops/log.ts";
 import type { XmppClient } from "../xmpp/client.ts";
 import type { DirectRooms } from "./direct-rooms.ts";
@@ -29,6 +30,8 @@ export interface FromMatrix {
   matters(event: MatrixEvent): boolean;
   /** @returns events that come next although the homeserver did not hand them over. */
   handle(event: MatrixEvent): Promise<MatrixEvent[]>;
+  /** @returns what the room holds after the event, handed over or not. */
+  catchUp(roomId: RoomId, after: EventId): Promise<MatrixEvent[]>;
 }
 
 const greeting =
@@ -142,6 +145,18 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
       if (event.type === "m.room.member") return onMember(event, event.state_key as UserId);
       await onMessage(event);
       return [];
+    },
+
+    async catchUp(roomId, after) {
+      const room = await directRooms.ofRoom(roomId);
+      if (!room) return [];
+      try {
+        return await matrix.eventsAfter(addresses.ghostOf(room.jid), roomId, after);
+      } catch (error) {
+        // The ghost is no longer there, or the homeserver no longer knows the event: nothing to compare with.
+        if (error instanceof MatrixError && (error.status === 403 || error.status === 404)) return [];
+        throw error;
+      }
     },
   };
 }

@@ -1,10 +1,11 @@
 /** Accepts from both edges what has to be delivered, and knows what each stored job asks for. */
 import type { MatrixEvent } from "../matrix/event.ts";
 import type { Log } from "../ops/log.ts";
-import type { Job, NewJob, Store } from "../store/store.ts";
+import type { EventJob, Job, Store } from "../store/store.ts";
 import type { XmppClient } from "../xmpp/client.ts";
 import { bareOf, type Jid, parseJid } from "../xmpp/jid.ts";
 import { type Element, parseStanza, StanzaSyntaxError, serialize } from "../xmpp/stanza.ts";
+import type { CatchUp } from "./catch-up.ts";
 import type { FromMatrix } from "./from-matrix.ts";
 import type { FromXmpp } from "./from-xmpp.ts";
 import type { Presence } from "./presence.ts";
@@ -15,6 +16,9 @@ export interface InboxDeps {
   fromXmpp: FromXmpp;
   presence: Presence;
   xmpp: XmppClient;
+  catchUp: CatchUp;
+  /** Called with the lanes that have got something new, once it is on disk. */
+  onStored: (lanes: string[]) => void;
   newId: () => string;
   log: Log;
 }
@@ -23,29 +27,29 @@ export interface Inbox {
   acceptTransaction(transaction: { id: string; digest: string; events: MatrixEvent[] }): Promise<void>;
   receiveStanza(stanza: Element): Promise<void>;
   handle(job: Job, mayRepeat: boolean): Promise<void>;
-  /** Called with the lanes that have got something new, once it is on disk. */
-  onStored(listener: (lanes: string[]) => void): void;
 }
 
 export function createInbox(deps: InboxDeps): Inbox {
-  const { store, fromMatrix, fromXmpp, presence, xmpp, newId, log } = deps;
-  let onStored: (lanes: string[]) => void = () => undefined;
-
-  const jobsOf = (events: readonly MatrixEvent[]): NewJob[] =>
+  const { store, fromMatrix, fromXmpp, presence, xmpp, catchUp, onStored, newId, log } = deps;
+  const jobsOf = (events: readonly MatrixEvent[]): EventJob[] =>
     events.filter(fromMatrix.matters).map((event) => ({
       lane: `matrix ${event.room_id}`,
       cause: event.event_id,
       work: { kind: "event", event },
     }));
 
-  return {
-    onStored(listener) {
-      onStored = listener;
-    },
+  const acceptNext = async (job: Job, events: readonly MatrixEvent[]): Promise<void> => {
+    const jobs = jobsOf(events);
+    if (jobs.length === 0) return;
+    const fresh = await store.transactions.acceptNext(job, jobs);
+    for (const { cause, lane } of fresh) log.info("accepted from Matrix, by asking for it", { cause, lane });
+  };
 
+  return {
     async acceptTransaction({ id, digest, events }) {
       const jobs = jobsOf(events);
-      const fresh = await store.transactions.accept({ id, digest, jobs });
+      const unsure = catchUp.takeUnsure(jobs.map(({ work }) => work.event.room_id));
+      const fresh = await store.transactions.accept({ id, digest, jobs, unsure });
       for (const { cause, lane } of fresh) log.info("accepted from Matrix", { cause, lane, txn: id });
       if (fresh.length < jobs.length) {
         log.info("left out events that came before", { txn: id, events: jobs.length - fresh.length });
@@ -55,7 +59,7 @@ export function createInbox(deps: InboxDeps): Inbox {
 
     async receiveStanza(stanza) {
       const { from, to } = stanza.attrs;
-      if (parseJid(String(from)) === undefined || parseJid(String(to)) === undefined) {
+      if (parseJid(from ?? "") === undefined || parseJid(to ?? "") === undefined) {
         throw new StanzaSyntaxError("a stanza needs a valid `from` and `to`");
       }
       if (stanza.name === "presence" && !presence.isLasting(stanza)) {
@@ -74,13 +78,10 @@ export function createInbox(deps: InboxDeps): Inbox {
     async handle(job, mayRepeat) {
       const { work, cause } = job;
       switch (work.kind) {
-        case "event": {
-          const next = jobsOf(await fromMatrix.handle(work.event));
-          if (next.length === 0) return;
-          const fresh = await store.transactions.acceptNext(job, next);
-          for (const { cause, lane } of fresh) log.info("accepted from Matrix", { cause, lane });
-          return;
-        }
+        case "event":
+          return acceptNext(job, await fromMatrix.handle(work.event));
+        case "catch-up":
+          return acceptNext(job, await fromMatrix.catchUp(work.roomId, work.after));
         case "stanza": {
           const stanza = parseStanza(work.xml);
           if (stanza.name === "presence") return presence.handle(stanza);

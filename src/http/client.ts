@@ -53,15 +53,18 @@ const notSent = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH
 const passing = new Set([429, 502, 503, 504]);
 const patience = { retries: 3, minTimeout: 200, factor: 2, randomize: true, maxTimeout: 2000 };
 
-/** Seconds or a date in `Retry-After`, or Matrix's older `retry_after_ms`, as milliseconds from now. */
+/** In milliseconds; timers overflow at 24 days and would then fire at once. */
+const longestWait = 60 * 60 * 1000;
+
+/** Seconds or a date in `Retry-After`, or Matrix's older `retry_after_ms`, as milliseconds from now, at most an hour. */
 export function retryAfterOf(answer: HttpAnswer, now: number): number | undefined {
   const header = answer.headers["retry-after"];
   if (header !== undefined) {
     const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
-    if (Number.isFinite(ms)) return Math.max(0, ms);
+    if (!Number.isNaN(ms)) return Math.min(longestWait, Math.max(0, ms));
   }
   const inBody = /"retry_after_ms"\s*:\s*(\d+)/.exec(answer.body)?.[1];
-  return inBody === undefined ? undefined : Number(inBody);
+  return inBody === undefined ? undefined : Math.min(longestWait, Number(inBody));
 }
 
 /** Carries a refusal that may pass through p-retry, and is unwrapped behind it. */

@@ -12,6 +12,8 @@ export interface AppserviceDeps {
   accept(transaction: { id: string; digest: string; events: MatrixEvent[] }): Promise<void>;
   /** The homeserver's answer to the bridge's own ping is on its way. */
   onPing(transactionId: string | undefined): void;
+  /** The homeserver talks over a connection that it has not used before: it may have been restarted. */
+  onNewConnection(): void;
   /** Whether a user of the bridge's namespace exists, made now if it can be. */
   userExists(userId: string): Promise<boolean>;
 }
@@ -56,8 +58,13 @@ function tokenCheck({ hsToken, log }: AppserviceDeps): RequestHandler {
   };
 }
 
-function transactions({ accept, log }: AppserviceDeps): RequestHandler {
+function transactions({ accept, onNewConnection, log }: AppserviceDeps): RequestHandler {
+  const connections = new WeakSet<object>();
   return async (req, res) => {
+    if (!connections.has(req.socket)) {
+      connections.add(req.socket);
+      onNewConnection();
+    }
     const body: unknown = req.body;
     if (!isObject(body)) return refuse(res, 400, "M_BAD_JSON", "A transaction is a JSON object.");
     if (body.events !== undefined && !Array.isArray(body.events)) {

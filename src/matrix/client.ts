@@ -164,7 +164,7 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
       return readString(answer, "event_id") as EventId;
     },
 
-    /** What happened in the room after the event, oldest first, as far as the ghost may see it. */
+    /** What happened in the room after the event, oldest first; nothing if the event is not among the last thousand. */
     async eventsAfter(ghost: UserId, roomId: RoomId, eventId: EventId): Promise<MatrixEvent[]> {
       const newestFirst: MatrixEvent[] = [];
       let from: string | undefined;
@@ -174,10 +174,11 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
         const events = chunkOf(body);
         const end = events.findIndex(({ event_id }) => event_id === eventId);
         newestFirst.push(...(end === -1 ? events : events.slice(0, end)));
+        if (end !== -1) return newestFirst.reverse();
         from = readString(body, "end");
-        if (end !== -1 || from === undefined) break;
+        if (from === undefined) break;
       }
-      return newestFirst.reverse();
+      return [];
     },
 
     /** Whether the room's newest events hold one that the ghost sent for this cause. */

@@ -11,8 +11,11 @@ export interface ProbeDeps {
   onRecovery: () => void;
   health: Health;
   log: Log;
-  intervalMs: number;
+  /** Milliseconds between checks while something is wrong, and while nothing is. */
+  intervals?: { broken: number; well: number };
 }
+
+const usual = { broken: 5000, well: 60_000 };
 
 export interface Probe {
   /** Checks at once, unless a check is under way. */
@@ -22,7 +25,8 @@ export interface Probe {
   stop(): void;
 }
 
-export function createProbe({ part, check, onRecovery, health, log, intervalMs }: ProbeDeps): Probe {
+export function createProbe(deps: ProbeDeps): Probe {
+  const { part, check, onRecovery, health, log, intervals = usual } = deps;
   let timer: NodeJS.Timeout | undefined;
   let checking = false;
   let stopped = false;
@@ -49,7 +53,7 @@ export function createProbe({ part, check, onRecovery, health, log, intervalMs }
         checking = false;
         if (stopped) return;
         settle(problem);
-        if (problem !== undefined) timer = setTimeout(now, intervalMs);
+        timer = setTimeout(now, problem === undefined ? intervals.well : intervals.broken);
       })
       .catch((error) => log.error(`${part}: the check itself failed`, { error }));
   };
@@ -59,7 +63,8 @@ export function createProbe({ part, check, onRecovery, health, log, intervalMs }
     note(problem) {
       if (problem === undefined || known !== undefined || stopped) return;
       settle(problem);
-      timer = setTimeout(now, intervalMs);
+      clearTimeout(timer);
+      timer = setTimeout(now, intervals.broken);
     },
     stop() {
       stopped = true;

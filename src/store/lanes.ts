@@ -1,6 +1,7 @@
 /** The durable queue on SQLite: first-in-first-out lanes and the memory of what was accepted before. */
+import type { EventId, RoomId } from "../matrix/ids.ts";
 import type { Database, Row } from "./database.ts";
-import type { Job, Lanes, NewJob, Transactions } from "./store.ts";
+import type { EventJob, Job, Lanes, NewJob, Transactions } from "./store.ts";
 
 const readJob = (row: Row): Job => ({
   id: Number(row.id),
@@ -62,14 +63,24 @@ export function createLanes({ db, now }: LanesDeps): Lanes {
   };
 }
 
+/** How many events back a room still counts as one of those in use. */
+const recentEvents = 1000;
+
 export function createTransactions({ db, now }: LanesDeps): Transactions {
   const insert = createInsert({ db, now });
-  const unseen = (jobs: readonly NewJob[]): NewJob[] =>
-    jobs.filter(({ cause }) =>
-      db.run("insert or ignore into seen_events (event_id, received_at) values (?, ?)", cause, now()),
-    );
+  const isNew = ({ cause, work }: EventJob): boolean =>
+    db.run(
+      "insert or ignore into seen_events (event_id, room_id, received_at) values (?, ?, ?)",
+      cause,
+      work.event.room_id,
+      now(),
+    ) > 0;
+  const lastSeen = (roomId: RoomId): EventId | undefined =>
+    db.one("select event_id from seen_events where room_id = ? order by seq desc limit 1", roomId)
+      ?.event_id as EventId | undefined;
+
   return {
-    accept: ({ id, digest, jobs }) =>
+    accept: ({ id, digest, jobs, unsure }) =>
       db.durably(() => {
         const known = db.run(
           "insert or ignore into transactions (txn_id, digest, received_at) values (?, ?, ?)",
@@ -78,13 +89,33 @@ export function createTransactions({ db, now }: LanesDeps): Transactions {
           now(),
         );
         if (known === 0) return [];
-        const fresh = unseen(jobs);
-        insert(fresh);
-        return fresh;
+        const left = new Set(unsure);
+        return jobs.filter((job) => {
+          const roomId = job.work.event.room_id;
+          const after = left.delete(roomId) ? lastSeen(roomId) : undefined;
+          if (!isNew(job)) return false;
+          if (after) {
+            insert([
+              { lane: job.lane, cause: `catch-up/${job.cause}`, work: { kind: "catch-up", roomId, after } },
+            ]);
+          }
+          insert([job]);
+          return true;
+        });
       }),
+
+    recentRooms: async () =>
+      db
+        .all(
+          "select room_id, event_id, max(seq) from seen_events " +
+            "where seq > (select max(seq) from seen_events) - ? group by room_id",
+          recentEvents,
+        )
+        .map((row) => ({ roomId: row.room_id as RoomId, eventId: row.event_id as EventId })),
+
     acceptNext: ({ lane, id }, jobs) =>
       db.durably(() => {
-        const fresh = unseen(jobs);
+        const fresh = jobs.filter(isNew);
         const behind = db.all(
           "select id from jobs where lane = ? and id > ? and parked_at is null order by id",
           lane,

@@ -1,6 +1,6 @@
 /** What the bridge remembers: the interface that each database backend implements. */
 import type { Content, MatrixEvent } from "../matrix/event.ts";
-import type { RoomId, UserId } from "../matrix/ids.ts";
+import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
 import type { BareJid } from "../xmpp/jid.ts";
 
 /** What a job carries: the cause as it came in, never its effect, so that doing it again does the same. */
@@ -8,7 +8,9 @@ export type Work =
   | { kind: "event"; event: MatrixEvent }
   | { kind: "stanza"; xml: string }
   | { kind: "notice"; roomId: RoomId; ghost: UserId; content: Content }
-  | { kind: "bounce"; xml: string };
+  | { kind: "bounce"; xml: string }
+  /** Compare the room with what was accepted of it, from that event on. */
+  | { kind: "catch-up"; roomId: RoomId; after: EventId };
 
 export interface NewJob {
   /** Jobs of one lane are done one after the other; lanes never wait for each other. */
@@ -16,6 +18,10 @@ export interface NewJob {
   /** Names the message through every log line and is the seed of the IDs on the far side. */
   cause: string;
   work: Work;
+}
+
+export interface EventJob extends NewJob {
+  work: Extract<Work, { kind: "event" }>;
 }
 
 export interface Job extends NewJob {
@@ -55,16 +61,24 @@ export interface Lanes {
 
 export interface Transactions {
   /**
-   * Stores the events' jobs and remembers the transaction, in one durable commit.
+   * Stores the events' jobs and remembers the transaction, in one durable commit. Ahead of the first event of an
+   * unsure room goes a catch-up job.
    * @returns the jobs that were new: none for a repeated transaction, fewer where an event came before.
    */
-  accept(txn: { id: string; digest: string; jobs: readonly NewJob[] }): Promise<NewJob[]>;
+  accept(txn: {
+    id: string;
+    digest: string;
+    jobs: readonly EventJob[];
+    unsure: ReadonlySet<RoomId>;
+  }): Promise<EventJob[]>;
+  /** Rooms of the newest events, each with its newest. */
+  recentRooms(): Promise<{ roomId: RoomId; eventId: EventId }[]>;
   /**
    * Stores jobs of events that the homeserver did not hand over, in the lane of a running job: behind it and ahead
    * of all that waits there.
    * @returns the jobs that were new.
    */
-  acceptNext(running: Job, jobs: readonly NewJob[]): Promise<NewJob[]>;
+  acceptNext(running: Job, jobs: readonly EventJob[]): Promise<EventJob[]>;
 }
 
 export interface DirectRooms {

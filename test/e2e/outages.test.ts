@@ -84,7 +84,7 @@ test("the bridge killed twice in mid-flow loses nothing, keeps the order and dou
   const pair = await meet("juliet", "romeo");
   const restart = async () => {
     await stage.bridge.kill();
-    await stage.bridge.start(false);
+    await stage.bridge.start();
   };
   // XMPP messages that come while nobody listens are refused to their sender by Prosody, so only Matrix sends on.
   const { matrix, xmpp, room, address } = pair;

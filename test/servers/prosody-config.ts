@@ -11,7 +11,6 @@ const usualModules = [
   "ping",
   "roster",
   "saslauth",
-  "smacks",
   "time",
   "uptime",
   "vcard4",
@@ -72,6 +71,6 @@ modules_disabled = { "s2s", "tls" }
 VirtualHost ${luaString(domain)}
 
 Component ${luaString(mucDomain)} "muc"
-  modules_enabled = { "muc_mam", "vcard_muc" }
+  modules_enabled = { "muc_mam" }
 `;
 }

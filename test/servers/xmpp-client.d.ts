@@ -6,6 +6,7 @@ declare module "@xmpp/client" {
     iqCaller: { request: (iq: Element, timeoutMs?: number) => Promise<Element> };
     reconnect: { stop: () => void };
     on(event: "error", listener: (error: Error) => void): this;
+    on(event: "online", listener: () => void): this;
     on(event: "stanza", listener: (stanza: Element) => void): this;
     send: (stanza: Element) => Promise<void>;
     /** Resolves with the full JID. */

@@ -44,8 +44,11 @@ export async function connectXmpp(account: XmppAccount): Promise<XmppUser> {
   // A connection error also rejects start(); without a listener it would end the process instead.
   xmpp.on("error", () => {});
   xmpp.on("stanza", (stanza: Element) => inbox.add(stanza));
+  // After each connection, not only the first.
+  xmpp.on("online", () => {
+    if (available) void xmpp.send(xml("presence"));
+  });
   const address = await xmpp.start();
-  if (available) await xmpp.send(xml("presence"));
   return {
     jid: String(address),
     send: (stanza) => xmpp.send(stanza),

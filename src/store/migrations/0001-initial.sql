@@ -8,9 +8,12 @@ create table transactions (
 
 -- An event may come again in another transaction, long after the first.
 create table seen_events (
-  event_id    text    not null primary key,
+  seq         integer primary key,
+  event_id    text    not null unique,
+  room_id     text    not null,
   received_at integer not null
-) without rowid;
+);
+create index seen_events_by_room on seen_events (room_id, seq);
 
 -- One row per accepted message; the rows of one lane are done in the order of their IDs.
 create table jobs (

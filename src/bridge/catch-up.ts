@@ -1,0 +1,72 @@
+/**
+ * Finds events that the homeserver has lost on their way here: what waits behind a transaction is held in memory
+ * by some, and gone when they restart (docs/servers.md). So after a sign of a restart each room is compared once.
+ */
+import type { RoomId } from "../matrix/ids.ts";
+import type { Log } from "../ops/log.ts";
+import type { Lanes, NewJob, Transactions } from "../store/store.ts";
+
+export interface CatchUpDeps {
+  transactions: Pick<Transactions, "recentRooms">;
+  lanes: Pick<Lanes, "add">;
+  newId: () => string;
+  /** Unix time in milliseconds. */
+  now: () => number;
+  onStored: (lanes: string[]) => void;
+  log: Log;
+}
+
+export interface CatchUp {
+  /** Something may be missing: a new connection of the homeserver, or its return after an outage. */
+  suspect(): void;
+  /** Those of the rooms that have not been compared since the last suspicion; from now on they count as compared. */
+  takeUnsure(rooms: Iterable<RoomId>): Set<RoomId>;
+  stop(): void;
+}
+
+/** A proxy may open a connection for each transaction, and comparing costs the homeserver a request a room. */
+const burst = { size: 3, withinMs: 30_000 };
+
+export function createCatchUp(deps: CatchUpDeps): CatchUp {
+  const { transactions, lanes, newId, now, onStored, log } = deps;
+  const compared = new Set<RoomId>();
+  /** When the last comparisons began, oldest first. */
+  const begun: number[] = [];
+  let timer: NodeJS.Timeout | undefined;
+
+  const compare = async (): Promise<void> => {
+    const jobs = (await transactions.recentRooms()).map(
+      ({ roomId, eventId }): NewJob => ({
+        lane: `matrix ${roomId}`,
+        cause: `catch-up/${newId()}`,
+        work: { kind: "catch-up", roomId, after: eventId },
+      }),
+    );
+    await lanes.add(jobs);
+    onStored(jobs.map(({ lane }) => lane));
+  };
+
+  const begin = (): void => {
+    timer = undefined;
+    begun.push(now());
+    begun.splice(0, begun.length - burst.size);
+    compared.clear();
+    compare().catch((error) => log.error("could not look for lost events", { error }));
+  };
+
+  return {
+    suspect() {
+      if (timer) return;
+      const [oldest = 0] = begun;
+      const wait = begun.length < burst.size ? 0 : oldest + burst.withinMs - now();
+      if (wait <= 0) begin();
+      else timer = setTimeout(begin, wait).unref();
+    },
+    takeUnsure(rooms) {
+      const unsure = new Set([...rooms].filter((roomId) => !compared.has(roomId)));
+      for (const roomId of unsure) compared.add(roomId);
+      return unsure;
+    },
+    stop: () => clearTimeout(timer),
+  };
+}
