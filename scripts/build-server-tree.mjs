@@ -9,14 +9,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { attempt, CommandError, lastLines, run } from "./command.mjs";
+import { attempt, CommandError, endRunning, lastLines, run } from "./command.mjs";
 import { say, step } from "./progress.mjs";
 import { findServers, stamp, treeFolder } from "./server-tree.mjs";
 
 // lua5.4-unbound is what Prosody resolves names with; without it, it warns and uses an older library.
 const packages = ["matrix-synapse", "prosody", "prosody-modules", "lua5.4-unbound"];
 const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C.UTF-8" };
-delete environment.CAUSEWAY_SERVERS_MISSING;
 
 /** The machine's own proxy and certificate settings for apt, in apt.conf syntax. */
 async function aptNetworkSettings() {
@@ -120,6 +119,14 @@ async function fill(tree, settings) {
   writeFileSync(join(tree, stamp), answer);
 }
 
+let interrupted = false;
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.on(signal, () => {
+    interrupted = true;
+    endRunning();
+  });
+}
+
 try {
   const rebuild = process.argv.includes("--rebuild");
   // Another process may have built it while this one waited for the lock.
@@ -129,6 +136,6 @@ try {
   }
 } catch (error) {
   if (!(error instanceof CommandError)) throw error;
-  say(`${error.message}\n${lastLines(error.output)}`);
-  process.exitCode = 1;
+  if (!interrupted) say(`${error.message}\n${lastLines(error.output)}`);
+  process.exitCode = interrupted ? 130 : 1;
 }

@@ -10,10 +10,18 @@ export class CommandError extends Error {
   }
 }
 
+const running = new Set();
+
+/** Asks all programs started by `run` to end; their `run` then rejects. */
+export function endRunning() {
+  for (const child of running) child.kill("SIGTERM");
+}
+
 /** Resolves with what the program printed on stdout and stderr, in order. */
 export function run(program, args, options = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
+    running.add(child);
     let output = "";
     const collect = (chunk) => {
       output += chunk;
@@ -24,6 +32,7 @@ export function run(program, args, options = {}) {
       reject(new CommandError(`${program} could not be started: ${cause.message}`, "")),
     );
     child.on("close", (code, signal) => {
+      running.delete(child);
       if (code === 0) resolve(output);
       else reject(new CommandError(`${program} ended with ${signal ?? `code ${code}`}`, output));
     });

@@ -1,7 +1,7 @@
 // The one way in for npm run demo, npm test and npm run bench: sets up what a fresh clone lacks, then runs the
 // pinned Node. It must itself run on any Node from 18 on, with nothing installed.
 import { fileURLToPath } from "node:url";
-import { CommandError, lastLines, runAttached } from "./command.mjs";
+import { CommandError, runAttached } from "./command.mjs";
 import { ensureDependencies, pinnedNode } from "./dependencies.mjs";
 import { say } from "./progress.mjs";
 import { ensureServers } from "./server-tree.mjs";
@@ -42,18 +42,19 @@ const tasks = {
 };
 
 async function main([task = "", ...given]) {
-  if (!Object.hasOwn(tasks, task)) {
-    say("Usage: node scripts/run.mjs demo|test|bench [--rebuild-servers] [arguments]");
+  if (task !== "setup" && !Object.hasOwn(tasks, task)) {
+    say("Usage: node scripts/run.mjs setup|demo|test|bench [--rebuild-servers] [arguments]");
     return 2;
   }
   await ensureDependencies(root);
+  if (task === "setup") return 0;
   const rebuild = given.includes("--rebuild-servers");
   const servers = await ensureServers({ rebuild });
   const env = { ...process.env };
   if (servers.missing) {
     say(`No real servers: ${servers.missing}`);
-    if (env.CAUSEWAY_REQUIRE_SERVERS === "1") return 1;
-    env.CAUSEWAY_SERVERS_MISSING = servers.missing;
+    if (env.E2E_REQUIRE_SERVERS === "1") return 1;
+    env.E2E_SERVERS_MISSING = servers.missing;
   }
   const rest = given.filter((argument) => argument !== "--rebuild-servers");
   return runAttached(pinnedNode(root), tasks[task](rest), { cwd: root, env });
@@ -63,6 +64,6 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   if (!(error instanceof CommandError)) throw error;
-  say(`${error.message}\n${lastLines(error.output, 40)}`);
+  say(`${error.message}\n${error.output}`);
   process.exitCode = 1;
 }

@@ -57,7 +57,8 @@ export function obstacle() {
  * itself are used, or `{ missing }` with the reason.
  */
 export function findServers() {
-  if (process.env.CAUSEWAY_SERVERS_MISSING) return { missing: process.env.CAUSEWAY_SERVERS_MISSING };
+  // Not CAUSEWAY_…: the bridge under test takes every variable of that prefix for configuration.
+  if (process.env.E2E_SERVERS_MISSING) return { missing: process.env.E2E_SERVERS_MISSING };
   const hindrance = obstacle();
   const root = hindrance === undefined && treeIsReady() ? treeFolder : "/";
   const modules = modulesFolder(root);
@@ -71,20 +72,28 @@ export function findServers() {
 export async function ensureServers({ rebuild = false } = {}) {
   const found = findServers();
   if (!rebuild && found.root === treeFolder) return found;
-  if (process.env.CAUSEWAY_SERVERS_MISSING || obstacle()) return found;
+  if (process.env.E2E_SERVERS_MISSING || obstacle()) return found;
   mkdirSync(cache, { recursive: true });
   // The kernel lets go of this lock when its holder dies, so no lock can be left behind.
   const lock = `${treeFolder}.lock`;
   const build = [process.execPath, fileURLToPath(new URL("build-server-tree.mjs", import.meta.url))];
   if (rebuild) build.push("--rebuild");
   const busy = 75;
-  let code = await runAttached("flock", ["--nonblock", "--conflict-exit-code", String(busy), lock, ...build]);
+  let code = await runAttached("flock", [
+    "--no-fork",
+    "--nonblock",
+    "--conflict-exit-code",
+    String(busy),
+    lock,
+    ...build,
+  ]);
   if (code === busy) {
     say("Another process is building the servers; waiting for it …");
-    code = await runAttached("flock", [lock, ...build]);
+    code = await runAttached("flock", ["--no-fork", lock, ...build]);
   }
   if (code >= 128) throw new CommandError("building the servers was interrupted", "");
   const built = findServers();
-  if (code === 0 && built.root) return built;
+  // A failed rebuild leaves the old tree, and the machine may have servers of its own.
+  if (built.root) return built;
   return { missing: "building the Debian tree of servers failed (its output is above)" };
 }

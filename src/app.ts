@@ -59,8 +59,12 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 export async function startApp({ config, log, clock: now }: AppDeps): Promise<App> {
   const { homeserver, appservice, xmpp: prosody, permissions, delivery } = config;
   const startedAt = now();
-  const store = openSqliteStore({ path: sqlitePathOf(config.database), now });
   const health = createHealth();
+  const store = openSqliteStore({
+    path: sqlitePathOf(config.database),
+    now,
+    onCommit: (problem) => health.set("database", problem),
+  });
   const addresses = createAddresses({
     homeserverDomain: homeserver.domain,
     component: prosody.component,

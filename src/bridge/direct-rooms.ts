@@ -81,9 +81,10 @@ export function createDirectRooms(deps: DirectRoomsDeps) {
     }
     const roomId = current.roomId as RoomId;
     if (current.membership !== "join" && current.membership !== "invite") {
-      await matrix.invite(ghost, roomId, userId);
-      await store.save({ ...current, membership: "invite" });
-      log.info("invited the Matrix user back", { room: roomId, user: userId, jid });
+      const actual = (await matrix.members(ghost, roomId)).get(userId);
+      if (!actual) await matrix.invite(ghost, roomId, userId);
+      await store.save({ ...current, membership: actual ?? "invite" });
+      log.info("the Matrix user is back, or invited back", { room: roomId, user: userId, jid });
     }
     return { roomId, ghost };
   };

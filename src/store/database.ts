@@ -24,8 +24,11 @@ interface Pending {
   reject: (error: unknown) => void;
 }
 
+/** Told after each durable commit: undefined where it succeeded, else what was wrong. */
+export type OnCommit = (problem: string | undefined) => void;
+
 /** @param path a file, whose folder is made where it is missing, or ":memory:". */
-export function openDatabase(path: string): Database {
+export function openDatabase(path: string, onCommit: OnCommit = () => undefined): Database {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
   const db = new DatabaseSync(path);
   db.exec("pragma journal_mode = wal; pragma synchronous = normal; pragma busy_timeout = 5000;");
@@ -72,8 +75,10 @@ export function openDatabase(path: string): Database {
           }
         }
       });
+      onCommit(undefined);
       for (const done of settle) done();
     } catch (error) {
+      onCommit((error as Error).message);
       for (const { reject } of group) reject(error);
     } finally {
       db.exec("pragma synchronous = normal");

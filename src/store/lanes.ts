@@ -79,6 +79,16 @@ export function createTransactions({ db, now }: LanesDeps): Transactions {
     db.one("select event_id from seen_events where room_id = ? order by seq desc limit 1", roomId)
       ?.event_id as EventId | undefined;
 
+  /** An ID is a place in the lane, so a job that is to come later gets a new one. */
+  const toEnd = (id: number): void => {
+    db.run(
+      "insert into jobs (lane, cause, work, accepted_at, attempts, problem) " +
+        "select lane, cause, work, accepted_at, attempts, problem from jobs where id = ?",
+      id,
+    );
+    db.run("delete from jobs where id = ?", id);
+  };
+
   return {
     accept: ({ id, digest, jobs, unsure }) =>
       db.durably(() => {
@@ -116,21 +126,24 @@ export function createTransactions({ db, now }: LanesDeps): Transactions {
     acceptNext: ({ lane, id }, jobs) =>
       db.durably(() => {
         const fresh = jobs.filter(isNew);
-        const behind = db.all(
-          "select id from jobs where lane = ? and id > ? and parked_at is null order by id",
-          lane,
-          id,
+        if (fresh.length === 0) return [];
+        const behind = new Map(
+          db
+            .all(
+              "select id, cause from jobs where lane = ? and id > ? and parked_at is null order by id",
+              lane,
+              id,
+            )
+            .map((row) => [String(row.cause), Number(row.id)]),
         );
-        insert(fresh);
-        // An ID is a place in the lane, so those behind get new ones.
-        for (const row of fresh.length > 0 ? behind : []) {
-          db.run(
-            "insert into jobs (lane, cause, work, accepted_at, attempts, problem) " +
-              "select lane, cause, work, accepted_at, attempts, problem from jobs where id = ?",
-            Number(row.id),
-          );
-          db.run("delete from jobs where id = ?", Number(row.id));
+        // An event that a transaction brought meanwhile takes its place among those that were asked for.
+        for (const job of jobs) {
+          const waiting = behind.get(job.cause);
+          if (waiting !== undefined) toEnd(waiting);
+          else if (fresh.includes(job)) insert([job]);
+          behind.delete(job.cause);
         }
+        for (const waiting of behind.values()) toEnd(waiting);
         return fresh;
       }),
   };

@@ -1,7 +1,7 @@
 /** The store on SQLite, the default: one file, nothing to install. */
 import type { RoomId, UserId } from "../matrix/ids.ts";
 import type { BareJid } from "../xmpp/jid.ts";
-import { type Database, openDatabase, type Row } from "./database.ts";
+import { type Database, type OnCommit, openDatabase, type Row } from "./database.ts";
 import { createLanes, createTransactions } from "./lanes.ts";
 import { migrate, readMigrations } from "./migrate.ts";
 import type { DirectRoom, DirectRooms, Ghosts, Store, Subscribers } from "./store.ts";
@@ -62,12 +62,19 @@ function createSubscribers(db: Database): Subscribers {
   };
 }
 
+export interface SqliteStoreDeps {
+  path: string;
+  /** Unix time in milliseconds. */
+  now: () => number;
+  onCommit?: OnCommit;
+}
+
 /**
  * Opens the database file, made and brought up to date where needed.
  * @throws Error if the file cannot be opened or is of a newer schema.
  */
-export function openSqliteStore({ path, now }: { path: string; now: () => number }): Store {
-  const db = openDatabase(path);
+export function openSqliteStore({ path, now, onCommit }: SqliteStoreDeps): Store {
+  const db = openDatabase(path, onCommit);
   migrate(db, readMigrations());
   return {
     transactions: createTransactions({ db, now }),

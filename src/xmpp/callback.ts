@@ -26,21 +26,23 @@ function answer(res: Response, status: number, stanza?: Element): void {
   res.end(body);
 }
 
-function credentialCheck({ secret, log }: CallbackDeps): RequestHandler {
+function credentialCheck({ secret, order, log }: CallbackDeps): RequestHandler {
   return (req, res, next) => {
     if (sameSecret(readBasic(req.get("authorization")) ?? "", `prosody:${secret}`)) return next();
     log.warn(
       "a callback came with wrong credentials: rest_callback_url must be the one that `causeway prosody-config` prints",
       { from: req.socket.remoteAddress },
     );
+    order.ignore(req.socket);
     res.setHeader("www-authenticate", 'Basic realm="causeway"');
     answer(res, 401);
   };
 }
 
 const errors =
-  (log: Log): ErrorRequestHandler =>
-  (error, _req, res, next) => {
+  ({ order, log }: CallbackDeps): ErrorRequestHandler =>
+  (error, req, res, next) => {
+    order.ignore(req.socket);
     if (res.headersSent) return next(error);
     const malformed = error instanceof StanzaSyntaxError;
     if (malformed || error?.status < 500) {
@@ -86,6 +88,6 @@ export function callbackRoutes(deps: CallbackDeps): Router {
     await order.turn(req.socket, (stillThere) => take(stanza, stillThere, res));
   });
   router.all("/", (_req, res) => answer(res, 405));
-  router.use(errors(log));
+  router.use(errors(deps));
   return router;
 }
