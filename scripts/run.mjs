@@ -9,7 +9,6 @@ import { ensureServers } from "./server-tree.mjs";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 const flagsWithValue = new Set([
-  "-t",
   "--test-name-pattern",
   "--test-skip-pattern",
   "--test-reporter",

@@ -150,7 +150,8 @@ export function nextSteps(dir: string, config: Config): string {
    and restart Synapse:
      sudo systemctl restart matrix-synapse
 
-2. Prosody: needs mod_rest (Debian: sudo apt install prosody-modules), then the component ${config.xmpp.component}:
+2. Prosody: needs mod_rest of 2026 or newer (prosody-modules of Debian trixie-backports or sid; the
+   one of bookworm-backports takes no credentials of a component), then the component ${config.xmpp.component}:
      sudo install -o root -g prosody -m 0640 ${at("prosody.cfg.lua")} /etc/prosody/conf.d/causeway.cfg.lua
      sudo systemctl restart prosody
 

@@ -88,7 +88,7 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
     if (current === roomId) {
       log.info("a direct conversation begins", { cause, room: roomId, user: sender, jid });
       // What was written before the ghost was in the room is nothing that homeservers hand over.
-      return matrix.eventsAfter(ghost, roomId, cause);
+      return (await matrix.eventsAfter(ghost, roomId, cause)) ?? [];
     }
     await notice(event, ghost, `You already have a conversation with ${jid}: https://matrix.to/#/${current}`);
     await decline(event, ghost, `The conversation with ${jid} is in another room.`);
@@ -101,7 +101,7 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
     if (room?.membership !== "leave" || room.userId !== event.state_key) return;
     const ghost = addresses.ghostOf(room.jid);
     const later = await matrix.eventsAfter(ghost, event.room_id, event.event_id);
-    const missed = later.some(({ type, sender }) => type === "m.room.message" && sender === ghost);
+    const missed = later?.some(({ type, sender }) => type === "m.room.message" && sender === ghost);
     if (missed) await directRooms.open(room.userId, room.jid);
   };
 
@@ -151,7 +151,10 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
       const room = await directRooms.ofRoom(roomId);
       if (!room) return [];
       try {
-        return await matrix.eventsAfter(addresses.ghostOf(room.jid), roomId, after);
+        const events = await matrix.eventsAfter(addresses.ghostOf(room.jid), roomId, after);
+        if (!events)
+          log.warn("could not compare the room: its last known event is too far back", { room: roomId });
+        return events ?? [];
       } catch (error) {
         // The ghost is no longer there, or the homeserver no longer knows the event: nothing to compare with.
         if (error instanceof MatrixError && (error.status === 403 || error.status === 404)) return [];

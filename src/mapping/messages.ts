@@ -22,23 +22,28 @@ const filePrefixes: Record<string, string> = {
 
 function roomMessageBody(content: Content): string | undefined {
   const [body, msgtype] = [readString(content, "body"), readString(content, "msgtype")];
-  // Redacted before it got here.
-  if (body === undefined || msgtype === undefined) return undefined;
+  // Redacted before it got here, or empty from the start.
+  if (!body || msgtype === undefined) return undefined;
   if (msgtype === "m.emote") return `/me ${body}`;
   return Object.hasOwn(filePrefixes, msgtype) ? `${filePrefixes[msgtype]} ${body}` : body;
 }
 
-/** The text that extensible events (MSC1767) and others carry for clients that do not know their type. */
-function fallbackBody({ type, content }: MatrixEvent): string {
-  const poll = content["m.poll.start"] ?? content["org.matrix.msc3381.poll.start"];
-  const question = isObject(poll) && isObject(poll.question) ? poll.question : {};
+/** The plain text of a content, as extensible events (MSC1767, Matrix v1.7 "m.text") and others carry it. */
+function plainText(content: Content): string | undefined {
+  const [first] = Array.isArray(content["m.text"]) ? content["m.text"] : [];
   return (
     readString(content, "body") ??
-    readString(content, "org.matrix.msc1767.text") ??
-    readString(question, "body") ??
-    readString(question, "org.matrix.msc1767.text") ??
-    `[${type}]`
+    (isObject(first) ? readString(first, "body") : undefined) ??
+    readString(content, "org.matrix.msc1767.text")
   );
+}
+
+/** What an event of a type without a mapping says to clients that do not know it either. */
+function fallbackBody({ type, content }: MatrixEvent): string {
+  // Stable polls hold their question in the content itself, older ones below their type.
+  const poll = content["m.poll"] ?? content["m.poll.start"] ?? content["org.matrix.msc3381.poll.start"];
+  const question = isObject(poll) && isObject(poll.question) ? poll.question : {};
+  return plainText(content) ?? plainText(question) ?? `[${type}]`;
 }
 
 function reactionBody({ content }: MatrixEvent): string {

@@ -5,7 +5,7 @@ import type { EventId, RoomId, UserId } from "./ids.ts";
 import { MatrixError } from "./matrix-error.ts";
 
 /** Key in the content of every event that the bridge sends: what caused it, so that a repeat is recognised. */
-export const causeKey = "causeway.cause";
+const causeKey = "causeway.cause";
 
 export interface Profile {
   displayName: string | undefined;
@@ -164,8 +164,8 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
       return readString(answer, "event_id") as EventId;
     },
 
-    /** What happened in the room after the event, oldest first; nothing if the event is not among the last thousand. */
-    async eventsAfter(ghost: UserId, roomId: RoomId, eventId: EventId): Promise<MatrixEvent[]> {
+    /** What happened in the room after the event, oldest first; undefined if the event is not among the last thousand. */
+    async eventsAfter(ghost: UserId, roomId: RoomId, eventId: EventId): Promise<MatrixEvent[] | undefined> {
       const newestFirst: MatrixEvent[] = [];
       let from: string | undefined;
       for (let page = 0; page < maxPages; page += 1) {
@@ -178,7 +178,7 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
         from = readString(body, "end");
         if (from === undefined) break;
       }
-      return [];
+      return undefined;
     },
 
     /** Whether the room's newest events hold one that the ghost sent for this cause. */

@@ -50,7 +50,7 @@ export function readPing(answer: HttpAnswer | undefined, url: string): PingOutco
       note: "this homeserver has no ping: whether it reaches the bridge shows with the first message",
     };
   }
-  const error = readString(fields, "error") ?? answer.body.slice(0, 200);
+  const error = readString(fields, "error") ?? answer.body.slice(0, 200).replace(/\s+/g, " ");
   return {
     ok: false,
     problem: `the homeserver answered the ping with ${answer.status} ${errcode ?? ""}: ${error}`,

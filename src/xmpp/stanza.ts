@@ -10,6 +10,8 @@ export type StanzaKind = "message" | "presence" | "iq";
 
 const kinds: ReadonlySet<string> = new Set<StanzaKind>(["message", "presence", "iq"]);
 
+const wrapper = "stanzas";
+
 export class StanzaSyntaxError extends Error {
   override readonly name = "StanzaSyntaxError";
 }
@@ -29,12 +31,18 @@ export const xmlSafe = (text: string): string => text.toWellFormed().replace(not
 export function parseStanza(text: string): Element {
   if (/<[!?]/.test(text))
     throw new StanzaSyntaxError("a stanza holds no comment, declaration or document type");
-  let element: Element;
+  let children: (Element | string)[];
   try {
-    element = parse(text.trim());
+    // By itself the parser passes over whatever stands before and behind the first element.
+    children = parse(`<${wrapper}>${text.trim()}</${wrapper}>`).children as (Element | string)[];
   } catch (error) {
     throw new StanzaSyntaxError("not well-formed XML", { cause: error });
   }
+  const [element, ...more] = children;
+  if (!element || typeof element === "string" || more.length > 0 || text.includes(`</${wrapper}`)) {
+    throw new StanzaSyntaxError("a stanza is one element");
+  }
+  element.parent = null;
   if (!kinds.has(element.name)) throw new StanzaSyntaxError(`<${element.name}/> is not a stanza`);
   return element;
 }

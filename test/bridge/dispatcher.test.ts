@@ -1,0 +1,226 @@
+import assert from "node:assert/strict";
+import test, { type TestContext } from "node:test";
+import { setImmediate as tick } from "node:timers/promises";
+import fc from "fast-check";
+import { createDispatcher, type DispatcherDeps, delayAfter } from "../../src/bridge/dispatcher.ts";
+import { UndeliverableError } from "../../src/bridge/failure.ts";
+import { NoAnswerError } from "../../src/http/client.ts";
+import { MatrixError } from "../../src/matrix/matrix-error.ts";
+import { openSqliteStore } from "../../src/store/sqlite.ts";
+import type { NewJob, Store } from "../../src/store/store.ts";
+import { createLogLines } from "../support/log-lines.ts";
+
+const down = new NoAnswerError("ECONNREFUSED", false, undefined);
+const job = (cause: string, lane = "a"): NewJob => ({
+  lane,
+  cause,
+  work: { kind: "stanza", xml: "<message/>" },
+});
+
+function setUp(t: TestContext, more: Partial<DispatcherDeps> = {}) {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const clock = { ms: 0 };
+  const now = () => clock.ms;
+  const store: Store = openSqliteStore({ path: ":memory:", now });
+  const { log, lines } = createLogLines();
+  /** Causes whose attempts fail, each with what it fails with. */
+  const failing = new Map<string, unknown>();
+  const done: string[] = [];
+  const attempts: string[] = [];
+  const dispatcher = createDispatcher({
+    lanes: store.lanes,
+    async handle({ cause }, mayRepeat) {
+      attempts.push(mayRepeat ? `${cause} again` : cause);
+      await tick();
+      if (failing.has(cause)) throw failing.get(cause);
+      done.push(cause);
+    },
+    followUps: async ({ cause }, { condition }) => [job(`${cause} told of ${condition}`, "tell")],
+    log,
+    now,
+    random: () => 1,
+    giveUpAfterMs: 60_000,
+    maxConcurrentLanes: 4,
+    ...more,
+  });
+  t.after(async () => {
+    await dispatcher.stop();
+    await store.close();
+  });
+  /** Lets the time pass, and all that can be done by then. */
+  const pass = async (ms: number): Promise<void> => {
+    clock.ms += ms;
+    t.mock.timers.tick(ms);
+    for (let turn = 0; turn < 40; turn += 1) await tick();
+  };
+  const add = async (...jobs: NewJob[]): Promise<void> => {
+    await store.lanes.add(jobs);
+    dispatcher.wake(jobs.map(({ lane }) => lane));
+    await pass(0);
+  };
+  return { store, dispatcher, lines, failing, done, attempts, pass, add };
+}
+
+test("jobs of a lane are done in order and then gone", async (t) => {
+  const { store, done, add } = setUp(t);
+  await add(job("1"), job("2"), job("3"));
+  assert.deepEqual(done, ["1", "2", "3"]);
+  assert.deepEqual(await store.lanes.waiting(), []);
+});
+
+test("a job that fails for now holds up its own lane and no other, and is tried again later and later", async (t) => {
+  const { failing, done, attempts, pass, add, lines } = setUp(t);
+  failing.set("1", down);
+  await add(job("1"), job("2"), job("3", "b"));
+  assert.deepEqual(done, ["3"]);
+  await pass(499);
+  assert.deepEqual(attempts, ["1", "3"]);
+  await pass(1);
+  await pass(999);
+  assert.deepEqual(attempts, ["1", "3", "1 again"]);
+  failing.clear();
+  await pass(1);
+  assert.deepEqual(done, ["3", "1", "2"]);
+  assert.deepEqual(lines, Array(2).fill("warn failed for now, will be tried again"));
+});
+
+test("a server that asks to wait is waited for", async (t) => {
+  const { failing, attempts, pass, add } = setUp(t);
+  failing.set("1", new MatrixError("send", 429, { errcode: "M_LIMIT_EXCEEDED" }, 7000));
+  await add(job("1"));
+  await pass(6999);
+  assert.equal(attempts.length, 1);
+  await pass(1);
+  assert.equal(attempts.length, 2);
+});
+
+test("a job that can never be done is parked, its sender told and its lane goes on", async (t) => {
+  const { store, failing, done, add } = setUp(t);
+  failing.set("1", new UndeliverableError("cancel", "item-not-found", "There is nobody."));
+  await add(job("1"), job("2"));
+  assert.deepEqual(done.sort(), ["1 told of item-not-found", "2"]);
+  const parked = (await store.lanes.parked()).map(({ cause, problem }) => [cause, problem]);
+  assert.deepEqual(parked, [["1", "There is nobody."]]);
+});
+
+test("a job on which the bridge itself breaks is parked, whatever was thrown", async (t) => {
+  const { store, failing, done, add } = setUp(t);
+  for (const [cause, thrown] of [
+    ["1", new TypeError("x is undefined")],
+    ["2", "text"],
+    ["3", undefined],
+  ] as const) {
+    failing.set(cause, thrown);
+  }
+  await add(job("1"), job("2"), job("3"), job("4"));
+  const told = ["1", "2", "3"].map((cause) => `${cause} told of internal-server-error`);
+  assert.deepEqual(done.sort(), [...told, "4"]);
+  const problems = (await store.lanes.parked()).map(({ problem }) => problem);
+  assert.deepEqual(problems, ["x is undefined", "text", "undefined"]);
+});
+
+test("a job that has failed for too long is parked at its next attempt", async (t) => {
+  const { store, failing, done, pass, add } = setUp(t);
+  failing.set("1", down);
+  await add(job("1"));
+  await pass(60_001);
+  assert.deepEqual(
+    (await store.lanes.parked()).map(({ cause }) => cause),
+    ["1"],
+  );
+  assert.deepEqual(done, ["1 told of remote-server-timeout"]);
+});
+
+test("when a side comes back, lanes that wait try at once", async (t) => {
+  const { dispatcher, failing, done, pass, add } = setUp(t);
+  failing.set("1", down).set("2", down);
+  await add(job("1"), job("2", "b"));
+  failing.clear();
+  dispatcher.retryNow();
+  await pass(0);
+  assert.deepEqual(done.sort(), ["1", "2"]);
+});
+
+test("no more lanes than allowed run at once, and a lane that waits to retry counts as none", async (t) => {
+  const { failing, done, add } = setUp(t, { maxConcurrentLanes: 1 });
+  failing.set("1", down);
+  await add(job("1", "a"), job("2", "b"), job("3", "c"));
+  assert.deepEqual(done.sort(), ["2", "3"]);
+});
+
+test("after a start, only the first job of a lane that was left may be a repeat", async (t) => {
+  const { store, dispatcher, attempts, pass, add } = setUp(t);
+  await store.lanes.add([job("1"), job("2"), job("3", "b")]);
+  await dispatcher.start();
+  await pass(0);
+  await add(job("4"), job("5", "c"));
+  assert.deepEqual(attempts.sort(), ["1 again", "2", "3 again", "4", "5"]);
+});
+
+test("stopping waits for what runs, starts nothing more and leaves the rest for the next run", async (t) => {
+  const running = Promise.withResolvers<void>();
+  const started: string[] = [];
+  const handle: DispatcherDeps["handle"] = ({ cause }) => {
+    started.push(cause);
+    return running.promise;
+  };
+  const { store, dispatcher, pass, add } = setUp(t, { handle });
+  await add(job("1"), job("2"));
+  let stopped = false;
+  const stop = dispatcher.stop().then(() => {
+    stopped = true;
+  });
+  dispatcher.wake(["a", "b"]);
+  await pass(1000);
+  assert.equal(stopped, false);
+  running.resolve();
+  await stop;
+  assert.deepEqual(started, ["1"]);
+  assert.equal((await store.lanes.next("a"))?.cause, "2");
+});
+
+test("what stopping breaks off is neither counted as a failure nor parked", async (t) => {
+  const running = Promise.withResolvers<void>();
+  const { store, dispatcher, add } = setUp(t, { handle: () => running.promise });
+  await add(job("1"));
+  const stop = dispatcher.stop();
+  running.reject(new Error("broken off"));
+  await stop;
+  assert.deepEqual(await store.lanes.parked(), []);
+  assert.equal((await store.lanes.next("a"))?.attempts, 0);
+});
+
+test("stopping does not wait for lanes that wait to retry", async (t) => {
+  const { dispatcher, failing, add } = setUp(t);
+  failing.set("1", down);
+  await add(job("1"));
+  await dispatcher.stop();
+});
+
+test("a store that fails stops no lane for good", async (t) => {
+  const { store, dispatcher, done, lines, pass } = setUp(t);
+  await store.lanes.add([job("1")]);
+  const { next } = store.lanes;
+  store.lanes.next = () => Promise.reject(new Error("disk"));
+  dispatcher.wake(["a"]);
+  await pass(0);
+  store.lanes.next = next;
+  await pass(500);
+  assert.deepEqual([done, lines], [["1"], ["error a lane stopped and will be taken up again"]]);
+});
+
+test("the wait before the next attempt grows from three eighths of a second to a minute, and never beyond", () => {
+  const randoms = fc.double({ min: 0, max: 1, noNaN: true });
+  fc.assert(
+    fc.property(fc.nat(5000), randoms, (attempts, random) => {
+      const delay = delayAfter(attempts, random);
+      assert.ok(Number.isInteger(delay) && delay >= 375 && delay <= 60_000);
+      assert.ok(delayAfter(attempts + 1, random) >= delay);
+      assert.ok(delay >= 0.75 * delayAfter(attempts, 1) - 1);
+    }),
+  );
+  assert.deepEqual(
+    [0, 1, 2, 7].map((attempts) => delayAfter(attempts, 1)),
+    [500, 1000, 2000, 60_000],
+  );
+});

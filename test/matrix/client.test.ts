@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import test, { type TestContext } from "node:test";
+import { createHttp } from "../../src/http/client.ts";
+import { createMatrixClient } from "../../src/matrix/client.ts";
+import type { EventId, RoomId, UserId } from "../../src/matrix/ids.ts";
+import { MatrixError } from "../../src/matrix/matrix-error.ts";
+import { type Answer, type SeenRequest, startFakeServer } from "../support/fake-server.ts";
+
+const ghost = "@_xmpp_romeo=40xmpp.example:hs.example" as UserId;
+const garden = "!gar/den:hs.example" as RoomId;
+
+/** A homeserver that answers everything with one function's JSON, and a client of it. */
+async function setUp(t: TestContext, handle: (request: SeenRequest) => unknown | Answer) {
+  const server = await startFakeServer(async (request) => {
+    const answer = handle(request);
+    if (typeof answer === "object" && answer !== null && "status" in answer) return answer as Answer;
+    return { status: 200, body: JSON.stringify(answer) };
+  });
+  const http = createHttp({ baseUrl: server.url, headers: {}, maxInFlight: 2, timeoutMs: 2000 });
+  t.after(async () => {
+    http.close();
+    await server.stop();
+  });
+  const contacts: (string | undefined)[] = [];
+  const client = createMatrixClient({
+    http,
+    asToken: "as-token",
+    appserviceId: "causeway/1",
+    now: () => 0,
+    onContact: (problem) => contacts.push(problem),
+  });
+  return { client, contacts, requests: server.requests };
+}
+
+const refusal = (status: number, errcode: string, more: Partial<Answer> = {}): Answer => ({
+  status,
+  body: JSON.stringify({ errcode, error: "No." }),
+  ...more,
+});
+
+test("a message goes out as its ghost, with what caused it, on a path where every ID is escaped", async (t) => {
+  const { client, requests } = await setUp(t, () => ({ event_id: "$1" }));
+  const content = { msgtype: "m.text", body: "é" };
+  assert.equal(await client.send(ghost, garden, "m.room.message", content, "cause/1"), "$1");
+  const [{ method, path, query, headers, body } = assert.fail()] = requests;
+  assert.equal(
+    `${method} ${path}`,
+    "PUT /_matrix/client/v3/rooms/!gar%2Fden%3Ahs.example/send/m.room.message/cause%2F1",
+  );
+  assert.deepEqual(Object.fromEntries(query), { user_id: ghost });
+  assert.equal(headers.authorization, "Bearer as-token");
+  assert.deepEqual(JSON.parse(body), { ...content, "causeway.cause": "cause/1" });
+});
+
+test("what was sent is recognised by its cause, and nothing else is", async (t) => {
+  const sent = (cause: unknown) => ({
+    event_id: "$1",
+    type: "m.room.message",
+    room_id: garden,
+    sender: ghost,
+    content: { "causeway.cause": cause },
+  });
+  const { client } = await setUp(t, () => ({ chunk: [null, "x", sent(1), sent("other"), sent("mine")] }));
+  assert.equal(await client.hasSent(ghost, garden, "mine"), true);
+  assert.equal(await client.hasSent(ghost, garden, "yours"), false);
+});
+
+test("a refusal tells what was tried, the status, the errcode and how long to wait", async (t) => {
+  const headers = { "retry-after": "90" };
+  const { client, contacts } = await setUp(t, () => refusal(429, "M_LIMIT_EXCEEDED", { headers }));
+  await assert.rejects(client.join(ghost, garden), (error) => {
+    assert.ok(error instanceof MatrixError);
+    const { status, errcode, retryAfter, message } = error;
+    assert.deepEqual([status, errcode, retryAfter], [429, "M_LIMIT_EXCEEDED", 90_000]);
+    assert.equal(message, `could not join ${garden}: 429 M_LIMIT_EXCEEDED No.`);
+    return true;
+  });
+  assert.deepEqual(contacts, [undefined]);
+});
+
+test("a success that is no JSON object counts as a bad gateway", async (t) => {
+  for (const body of ["<html/>", "", "[]", "null"]) {
+    const { client } = await setUp(t, () => ({ status: 200, body }));
+    await assert.rejects(client.join(ghost, garden), { name: "MatrixError", status: 502 });
+  }
+});
+
+test("a ghost that is registered already is registered", async (t) => {
+  const { client, requests } = await setUp(t, () => refusal(400, "M_USER_IN_USE"));
+  await client.register("_xmpp_romeo");
+  const expected = { type: "m.login.application_service", username: "_xmpp_romeo", inhibit_login: true };
+  assert.deepEqual(JSON.parse(requests[0]?.body ?? ""), expected);
+  const { client: other } = await setUp(t, () => refusal(400, "M_EXCLUSIVE"));
+  await assert.rejects(other.register("_xmpp_romeo"), { errcode: "M_EXCLUSIVE" });
+});
+
+test("a profile that nobody has is undefined, and one without a name has none", async (t) => {
+  const { client } = await setUp(t, ({ path }) =>
+    path.includes("nobody") ? refusal(404, "M_NOT_FOUND") : {},
+  );
+  assert.equal(await client.profile("@nobody:hs.example" as UserId), undefined);
+  assert.deepEqual(await client.profile(ghost), { displayName: undefined });
+});
+
+test("members are those who are in the room or invited", async (t) => {
+  const member = (name: string, membership: unknown) => ({
+    event_id: "$1",
+    type: "m.room.member",
+    room_id: garden,
+    sender: ghost,
+    state_key: `@${name}:hs.example`,
+    content: { membership },
+  });
+  const { client } = await setUp(t, () => ({
+    chunk: [
+      member("juliet", "join"),
+      member("nurse", "invite"),
+      member("tybalt", "ban"),
+      member("x", 1),
+      null,
+    ],
+  }));
+  assert.deepEqual(
+    [...(await client.members(ghost, garden))],
+    [
+      ["@juliet:hs.example", "join"],
+      ["@nurse:hs.example", "invite"],
+    ],
+  );
+});
+
+test("state that is not there or not to be seen is undefined", async (t) => {
+  const { client } = await setUp(t, ({ path }) => {
+    if (path.includes("missing")) return refusal(404, "M_NOT_FOUND");
+    return path.includes("hidden") ? refusal(403, "M_FORBIDDEN") : { a: 1 };
+  });
+  assert.equal(await client.state(ghost, garden, "missing"), undefined);
+  assert.equal(await client.state(ghost, garden, "hidden"), undefined);
+  assert.deepEqual(await client.state(ghost, garden, "there"), { a: 1 });
+});
+
+test("a token that the homeserver does not know is a problem, and so are its failures and its absence", async (t) => {
+  const { client, contacts } = await setUp(t, ({ path }) =>
+    path.endsWith("/ping") ? { status: 500 } : refusal(401, "M_UNKNOWN_TOKEN"),
+  );
+  await assert.rejects(client.join(ghost, garden), { status: 401 });
+  assert.equal((await client.ping("p1")).status, 500);
+  assert.deepEqual(contacts, [
+    "refuses the application service's token (as_token)",
+    "answered with status 500",
+  ]);
+});
+
+test("a ping asks for the registration's own ID", async (t) => {
+  const { client, requests } = await setUp(t, () => ({ duration_ms: 1 }));
+  await client.ping("p1");
+  assert.equal(requests[0]?.path, "/_matrix/client/v1/appservice/causeway%2F1/ping");
+  assert.equal(requests[0]?.body, '{"transaction_id":"p1"}');
+});
+
+test("events after one are all those newer, oldest first, over several pages", async (t) => {
+  const event = (id: number) => ({
+    event_id: `$${id}`,
+    type: "m.room.message",
+    room_id: garden,
+    sender: ghost,
+    content: {},
+  });
+  const pages = [
+    { chunk: [event(5), event(4)], end: "p1" },
+    { chunk: [event(3), event(2), event(1)], end: "p2" },
+  ];
+  const { client, requests } = await setUp(t, ({ query }) =>
+    query.get("from") === "p1" ? pages[1] : pages[0],
+  );
+  const after = await client.eventsAfter(ghost, garden, "$2" as EventId);
+  assert.deepEqual(
+    after?.map(({ event_id }) => event_id),
+    ["$3", "$4", "$5"],
+  );
+  assert.equal(requests.length, 2);
+});

@@ -1,0 +1,235 @@
+/** What every backend promises of transactions and lanes. */
+import assert from "node:assert/strict";
+import { suite } from "node:test";
+import fc from "fast-check";
+import type { EventId, RoomId, UserId } from "../../src/matrix/ids.ts";
+import type { EventJob, Job, NewJob, Store } from "../../src/store/store.ts";
+import type { Check } from "./contract.ts";
+
+const juliet = "@juliet:hs.example" as UserId;
+const garden = "!garden:hs.example" as RoomId;
+const tomb = "!tomb:hs.example" as RoomId;
+
+const job = (cause: string, lane = "a"): NewJob => ({
+  lane,
+  cause,
+  work: { kind: "stanza", xml: `<${cause}/>` },
+});
+
+const event = (id: string, roomId = garden, lane = "a"): EventJob => ({
+  lane,
+  cause: id,
+  work: {
+    kind: "event",
+    event: {
+      event_id: id as EventId,
+      type: "m.room.message",
+      room_id: roomId,
+      sender: juliet,
+      origin_server_ts: 0,
+      content: { body: id },
+    },
+  },
+});
+
+async function head(store: Store, lane = "a"): Promise<Job> {
+  const next = await store.lanes.next(lane);
+  assert.ok(next, `lane ${lane} is empty`);
+  return next;
+}
+
+/** The causes that are left in a lane, in their order; empties it. */
+async function drain(store: Store, lane = "a"): Promise<string[]> {
+  const causes: string[] = [];
+  for (let next = await store.lanes.next(lane); next; next = await store.lanes.next(lane)) {
+    causes.push(next.cause);
+    await store.lanes.complete(next);
+  }
+  return causes;
+}
+
+export function testQueue(backend: string, check: Check): void {
+  suite(`transactions on ${backend}`, () => {
+    const none: ReadonlySet<RoomId> = new Set();
+    const accept = (store: Store, id: string, digest: string, ...events: string[]): Promise<EventJob[]> =>
+      store.transactions.accept({ id, digest, jobs: events.map((one) => event(one)), unsure: none });
+
+    check("a transaction's jobs are stored in order, and a repeat stores nothing", async ({ store }) => {
+      assert.deepEqual(await accept(store, "t1", "d", "$1", "$2"), [event("$1"), event("$2")]);
+      assert.deepEqual(await accept(store, "t1", "d", "$1", "$2"), []);
+      assert.deepEqual(await drain(store), ["$1", "$2"]);
+    });
+
+    check("a repeat after the jobs were done stores nothing either", async ({ store }) => {
+      await accept(store, "t1", "d", "$1");
+      await drain(store);
+      assert.deepEqual(await accept(store, "t1", "d", "$1"), []);
+      assert.deepEqual(await drain(store), []);
+    });
+
+    check("an ID that comes again with other events is another transaction", async ({ store }) => {
+      await accept(store, "t1", "d1", "$1");
+      assert.deepEqual(await accept(store, "t1", "d2", "$2"), [event("$2")]);
+    });
+
+    check("an event that came before is left out of a new transaction", async ({ store }) => {
+      await accept(store, "t1", "d1", "$1");
+      assert.deepEqual(await accept(store, "t2", "d2", "$1", "$2", "$2"), [event("$2")]);
+      assert.deepEqual(await drain(store), ["$1", "$2"]);
+    });
+
+    check("what is accepted is there after a restart, and still recognised", async ({ store, reopen }) => {
+      await accept(store, "t1", "d1", "$1");
+      const again = await reopen();
+      assert.deepEqual(await accept(again, "t1", "d1", "$1"), []);
+      assert.deepEqual(await drain(again), ["$1"]);
+    });
+
+    check("pruning forgets what is older than asked for, and no job", async ({ store }, clock) => {
+      await accept(store, "t1", "d1", "$1");
+      clock.ms = 2000;
+      await accept(store, "t2", "d2", "$2");
+      await store.prune(2000);
+      assert.deepEqual(await accept(store, "t2", "d2", "$2"), []);
+      assert.deepEqual(await accept(store, "t3", "d3", "$1", "$2"), [event("$1")]);
+      assert.deepEqual(await drain(store), ["$1", "$2", "$1"]);
+    });
+
+    check(
+      "events found later stand right behind the running job, in their order, ahead of what else waits",
+      async ({ store }) => {
+        await accept(store, "t1", "d1", "$1", "$4", "$5");
+        const running = await head(store);
+        const found = [event("$2"), event("$4"), event("$3")];
+        assert.deepEqual(await store.transactions.acceptNext(running, found), [event("$2"), event("$3")]);
+        assert.equal((await head(store)).id, running.id);
+        assert.deepEqual(await drain(store), ["$1", "$2", "$4", "$3", "$5"]);
+      },
+    );
+
+    check("ahead of the first event of an unsure room goes one job that catches up", async ({ store }) => {
+      const { transactions } = store;
+      await accept(store, "t1", "d1", "$1");
+      await drain(store);
+      const jobs = [event("$2"), event("$3"), event("$9", tomb, "b")];
+      const fresh = await transactions.accept({
+        id: "t2",
+        digest: "d2",
+        jobs,
+        unsure: new Set([garden, tomb]),
+      });
+      assert.deepEqual(fresh, jobs);
+      const { cause, work } = await head(store);
+      assert.deepEqual([cause, work], ["catch-up/$2", { kind: "catch-up", roomId: garden, after: "$1" }]);
+      assert.deepEqual(await drain(store), ["catch-up/$2", "$2", "$3"]);
+      // Of a room that is new there is nothing to catch up with.
+      assert.deepEqual(await drain(store, "b"), ["$9"]);
+    });
+
+    check("the rooms of the newest events come each with its newest event", async ({ store }) => {
+      assert.deepEqual(await store.transactions.recentRooms(), []);
+      const jobs = [event("$1"), event("$2", tomb), event("$3")];
+      await store.transactions.accept({ id: "t1", digest: "d", jobs, unsure: none });
+      const rooms = await store.transactions.recentRooms();
+      assert.deepEqual(
+        rooms.sort((a, b) => a.eventId.localeCompare(b.eventId)),
+        [
+          { roomId: tomb, eventId: "$2" },
+          { roomId: garden, eventId: "$3" },
+        ],
+      );
+    });
+  });
+
+  suite(`lanes on ${backend}`, () => {
+    check("a job comes back as it went in, with when it was accepted", async ({ store }, clock) => {
+      clock.ms = 5000;
+      const work = {
+        kind: "notice",
+        roomId: garden,
+        ghost: juliet,
+        content: { body: "é\0\ud800", deep: [{ a: null }] },
+      } as const;
+      await store.lanes.add([{ lane: "a", cause: "c", work }]);
+      const { id, ...rest } = await head(store);
+      assert.equal(typeof id, "number");
+      assert.deepEqual(rest, { lane: "a", cause: "c", work, acceptedAt: 5000, attempts: 0 });
+    });
+
+    check("an empty lane has no next job and does not wait", async ({ store }) => {
+      assert.equal(await store.lanes.next("a"), undefined);
+      assert.deepEqual(await store.lanes.waiting(), []);
+      await store.lanes.add([]);
+    });
+
+    check(
+      "each lane gives its jobs in the order of their adding, whatever is added between",
+      async ({ store }) => {
+        const batches = fc.array(fc.array(fc.constantFrom("a", "b", "constructor"), { maxLength: 4 }), {
+          maxLength: 8,
+        });
+        await fc.assert(
+          fc.asyncProperty(batches, async (list) => {
+            let count = 0;
+            const added = list.map((lanes) => lanes.map((lane) => job(`c${count++}`, lane)));
+            for (const jobs of added) await store.lanes.add(jobs);
+            const used = [...new Set(list.flat())].sort();
+            assert.deepEqual((await store.lanes.waiting()).sort(), used);
+            for (const lane of used) {
+              const expected = added.flat().filter((one) => one.lane === lane);
+              assert.deepEqual(
+                await drain(store, lane),
+                expected.map(({ cause }) => cause),
+              );
+            }
+          }),
+          { numRuns: 30 },
+        );
+      },
+    );
+
+    check("a failed attempt is counted and its job stays at the head", async ({ store }) => {
+      await store.lanes.add([job("1"), job("2")]);
+      await store.lanes.failed(await head(store), "down");
+      await store.lanes.failed(await head(store), "down");
+      const { cause, attempts } = await head(store);
+      assert.deepEqual([cause, attempts], ["1", 2]);
+    });
+
+    check(
+      "a parked job leaves its lane and keeps its problem, and its follow-ups are stored",
+      async ({ store }) => {
+        await store.lanes.add([job("1"), job("2")]);
+        const first = await head(store);
+        await store.lanes.park(first, "gone", [job("1/told", "tell")]);
+        assert.deepEqual(await store.lanes.parked(), [{ ...first, problem: "gone" }]);
+        assert.deepEqual((await store.lanes.waiting()).sort(), ["a", "tell"]);
+        assert.deepEqual([await drain(store), await drain(store, "tell")], [["2"], ["1/told"]]);
+        assert.equal((await store.lanes.parked()).length, 1);
+      },
+    );
+
+    check("a job is not parked if what is to be told cannot be stored", async ({ store }) => {
+      await store.lanes.add([job("1")]);
+      const broken = { ...job("x"), lane: undefined } as unknown as NewJob;
+      await assert.rejects(async () =>
+        store.lanes.park(await head(store), "gone", [job("y", "tell"), broken]),
+      );
+      assert.deepEqual([await store.lanes.parked(), await store.lanes.waiting()], [[], ["a"]]);
+    });
+
+    check("jobs, attempts and parked jobs outlive a restart", async ({ store, reopen }) => {
+      await store.lanes.add([job("1"), job("2"), job("3", "b")]);
+      await store.lanes.park(await head(store), "gone", []);
+      await store.lanes.failed(await head(store), "down");
+      const again = await reopen();
+      assert.deepEqual((await again.lanes.waiting()).sort(), ["a", "b"]);
+      const { cause, attempts } = await head(again);
+      assert.deepEqual([cause, attempts], ["2", 1]);
+      assert.deepEqual(
+        (await again.lanes.parked()).map(({ problem }) => problem),
+        ["gone"],
+      );
+    });
+  });
+}

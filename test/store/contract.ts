@@ -1,0 +1,103 @@
+/** What every backend of the store promises, as one suite that each runs. */
+import assert from "node:assert/strict";
+import { suite, type TestContext, test } from "node:test";
+import type { RoomId, UserId } from "../../src/matrix/ids.ts";
+import type { Store } from "../../src/store/store.ts";
+import type { BareJid } from "../../src/xmpp/jid.ts";
+import { testQueue } from "./contract-queue.ts";
+
+export interface Clock {
+  ms: number;
+}
+
+export interface OpenStore {
+  store: Store;
+  /** Closes the store and opens it again on the same data; the new one is closed with the test. */
+  reopen(): Promise<Store>;
+}
+
+export type Check = (title: string, body: (store: OpenStore, clock: Clock) => Promise<void>) => void;
+
+const juliet = "@juliet:hs.example" as UserId;
+const romeo = "romeo@xmpp.example" as BareJid;
+const garden = "!garden:hs.example" as RoomId;
+const tomb = "!tomb:hs.example" as RoomId;
+
+export function testStore(backend: string, open: (t: TestContext, clock: Clock) => Promise<OpenStore>): void {
+  const check: Check = (title, body) =>
+    void test(title, async (t) => {
+      const clock = { ms: 1000 };
+      await body(await open(t, clock), clock);
+    });
+
+  testQueue(backend, check);
+
+  suite(`direct rooms on ${backend}`, () => {
+    const room = { userId: juliet, jid: romeo, roomId: garden, membership: "invite" };
+
+    check("a room is found by its pair and by its ID, also after a restart", async ({ store, reopen }) => {
+      await store.directRooms.save(room);
+      const again = await reopen();
+      assert.deepEqual(await again.directRooms.ofPair(juliet, romeo), room);
+      assert.deepEqual(await again.directRooms.ofRoom(garden), room);
+      assert.equal(await again.directRooms.ofPair(juliet, "mercutio@xmpp.example" as BareJid), undefined);
+      assert.equal(await again.directRooms.ofRoom(tomb), undefined);
+    });
+
+    check("a pair has one room, the one saved last", async ({ store }) => {
+      await store.directRooms.save({ ...room, roomId: undefined, membership: "leave" });
+      assert.deepEqual(await store.directRooms.ofPair(juliet, romeo), {
+        ...room,
+        roomId: undefined,
+        membership: "leave",
+      });
+      await store.directRooms.save(room);
+      await store.directRooms.save({ ...room, roomId: tomb, membership: "join" });
+      assert.equal(await store.directRooms.ofRoom(garden), undefined);
+      assert.deepEqual(await store.directRooms.ofRoom(tomb), { ...room, roomId: tomb, membership: "join" });
+    });
+
+    check("rooms that are being made are several at once", async ({ store }) => {
+      const other = { ...room, userId: "@nurse:hs.example" as UserId, roomId: undefined };
+      await store.directRooms.save({ ...room, roomId: undefined });
+      await store.directRooms.save(other);
+      assert.deepEqual(await store.directRooms.ofPair(other.userId, romeo), other);
+      assert.deepEqual(await store.directRooms.ofPair(juliet, romeo), { ...room, roomId: undefined });
+    });
+
+    check("a forgotten pair has no room, forgotten twice or not", async ({ store }) => {
+      await store.directRooms.save(room);
+      await store.directRooms.forget(juliet, romeo);
+      await store.directRooms.forget(juliet, romeo);
+      assert.equal(await store.directRooms.ofPair(juliet, romeo), undefined);
+      assert.equal(await store.directRooms.ofRoom(garden), undefined);
+    });
+  });
+
+  suite(`ghosts and subscribers on ${backend}`, () => {
+    const ghost = "@_xmpp_romeo=40xmpp.example:hs.example" as UserId;
+
+    check(
+      "a ghost that was saved is known, saved twice or not, also after a restart",
+      async ({ store, reopen }) => {
+        assert.equal(await store.ghosts.jidOf(ghost), undefined);
+        await store.ghosts.save(ghost, romeo);
+        await store.ghosts.save(ghost, romeo);
+        assert.equal(await (await reopen()).ghosts.jidOf(ghost), romeo);
+      },
+    );
+
+    check("a subscription is had until it is removed, and is its pair's alone", async ({ store, reopen }) => {
+      const { subscribers } = store;
+      await subscribers.add(juliet, romeo);
+      await subscribers.add(juliet, romeo);
+      assert.equal(await subscribers.has(juliet, romeo), true);
+      assert.equal(await subscribers.has("@nurse:hs.example" as UserId, romeo), false);
+      await subscribers.remove("@nurse:hs.example" as UserId, romeo);
+      const again = (await reopen()).subscribers;
+      assert.equal(await again.has(juliet, romeo), true);
+      await again.remove(juliet, romeo);
+      assert.equal(await again.has(juliet, romeo), false);
+    });
+  });
+}

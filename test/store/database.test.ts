@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { type TestContext } from "node:test";
+import { openDatabase } from "../../src/store/database.ts";
+
+function table(t: TestContext) {
+  const db = openDatabase(":memory:");
+  t.after(() => db.close());
+  db.exec("create table numbers (n integer primary key)");
+  const insert = (n: number) => db.run("insert into numbers values (?)", n);
+  const numbers = () => db.all("select n from numbers order by n").map(({ n }) => n);
+  return { db, insert, numbers };
+}
+
+test("work that fails in a group commit is undone alone, and only its caller hears of it", async (t) => {
+  const { db, insert, numbers } = table(t);
+  const results = await Promise.allSettled([
+    db.durably(() => insert(1)),
+    db.durably(() => {
+      insert(2);
+      throw new Error("changed my mind");
+    }),
+    db.durably(() => insert(1)),
+    db.durably(() => insert(3)),
+  ]);
+  assert.deepEqual(
+    results.map((result) =>
+      result.status === "fulfilled" ? result.value : (result.reason as Error).message,
+    ),
+    [1, "changed my mind", "UNIQUE constraint failed: numbers.n", 1],
+  );
+  assert.deepEqual(numbers(), [1, 3]);
+});
+
+test("work of one group runs in the order of asking, and the next group after it", async (t) => {
+  const { db } = table(t);
+  const order: number[] = [];
+  const ask = (n: number) => db.durably(() => void order.push(n));
+  await Promise.all([ask(1), ask(2), ask(3)]);
+  await ask(4);
+  assert.deepEqual(order, [1, 2, 3, 4]);
+});
+
+test("nothing is promised before it is committed", async (t) => {
+  const { db, insert, numbers } = table(t);
+  const promise = db.durably(() => insert(1));
+  assert.deepEqual(numbers(), []);
+  await promise;
+  assert.deepEqual(numbers(), [1]);
+});
+
+test("a commit that fails is undone whole", (t) => {
+  const { db, insert, numbers } = table(t);
+  assert.throws(() =>
+    db.commit(() => {
+      insert(1);
+      insert(1);
+    }),
+  );
+  assert.deepEqual(numbers(), []);
+  assert.equal(
+    db.commit(() => insert(1)),
+    1,
+  );
+});
+
+test("closing commits first what was asked for", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "causeway-database-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, "a", "b.db");
+  const db = openDatabase(path);
+  db.exec("create table numbers (n integer)");
+  const asked = db.durably(() => db.run("insert into numbers values (1)"));
+  await db.close();
+  await asked;
+  const again = openDatabase(path);
+  assert.deepEqual({ ...again.one("select n from numbers") }, { n: 1 });
+  await again.close();
+});
