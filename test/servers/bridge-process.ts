@@ -6,6 +6,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 export interface BridgeProcess {
+  adminUrl: string;
+  logFile: string;
+  /** The process ID while it runs. */
+  pid: () => number | undefined;
   /** Resolves once `/health/ready` says so, or at once where `untilReady` is false. */
   start: (untilReady?: boolean) => Promise<void>;
   /** SIGTERM; resolves with the exit code. */
@@ -40,6 +44,9 @@ export function createBridgeProcess({ configFile, adminUrl, logFile }: BridgePro
   const log = (): string => readFileSync(logFile, "utf8");
 
   return {
+    adminUrl,
+    logFile,
+    pid: () => child?.pid,
     async start(untilReady = true) {
       const output = openSync(logFile, "a");
       const started = spawn(process.execPath, [launcher, "run", "--config", configFile], {

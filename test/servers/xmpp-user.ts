@@ -27,11 +27,14 @@ interface XmppAccount {
   reconnect?: boolean;
   /** Without initial presence, messages to the bare JID go to the archive only. Default: true. */
   available?: boolean;
+  /** Called with each stanza as it comes. */
+  onStanza?: (stanza: Element) => void;
 }
 
 /** Logs in over plain TCP and resolves once the session is there and its initial presence is sent. */
 export async function connectXmpp(account: XmppAccount): Promise<XmppUser> {
   const { host, port, domain, username, password, resource = "test", available = true } = account;
+  const { onStanza } = account;
   const xmpp = client({
     service: `xmpp://${host}:${port}`,
     domain,
@@ -44,6 +47,7 @@ export async function connectXmpp(account: XmppAccount): Promise<XmppUser> {
   // A connection error also rejects start(); without a listener it would end the process instead.
   xmpp.on("error", () => {});
   xmpp.on("stanza", (stanza: Element) => inbox.add(stanza));
+  if (onStanza) xmpp.on("stanza", onStanza);
   // After each connection, not only the first.
   xmpp.on("online", () => {
     if (available) void xmpp.send(xml("presence"));
