@@ -1,0 +1,240 @@
+/**
+ * A stand-in for Synapse as a bridge meets it: the part of the Client-Server API v1.15 that an application service
+ * uses, over HTTP, and Matrix users whom a test or a demonstration leads by the hand.
+ */
+import { createPusher } from "./fake-pusher.ts";
+import { type Content, createRooms, Refusal, type RoomEvent } from "./fake-rooms.ts";
+import { type Answer, type SeenRequest, startFakeServer } from "./fake-server.ts";
+
+export interface HomeserverOptions {
+  domain?: string;
+  asToken?: string;
+  hsToken?: string;
+  appserviceId?: string;
+  userPrefix?: string;
+}
+
+export type FakeHomeserver = Awaited<ReturnType<typeof startFakeHomeserver>>;
+export type MatrixUser = ReturnType<FakeHomeserver["user"]>;
+
+type Route = (userId: string, params: string[], request: SeenRequest) => Promise<Content> | Content;
+
+const json = (status: number, body: unknown): Answer => ({
+  status,
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify(body),
+});
+
+const bodyOf = ({ body }: SeenRequest): Content => {
+  try {
+    return body === "" ? {} : JSON.parse(body);
+  } catch {
+    throw new Refusal(400, "M_NOT_JSON", "not JSON");
+  }
+};
+
+/** Answers to the same ID on the same path the same again, whoever asks: COMPAT(Synapse 1.160). */
+function createTransactionCache() {
+  const answers = new Map<string, string>();
+  return {
+    once(path: string, work: () => string): string {
+      const answer = answers.get(path) ?? work();
+      answers.set(path, answer);
+      return answer;
+    },
+    forget: (): void => answers.clear(),
+  };
+}
+
+export async function startFakeHomeserver(options: HomeserverOptions = {}) {
+  const { domain = "hs.test", appserviceId = "causeway", userPrefix = "_xmpp_" } = options;
+  const { asToken = "as-token-0123456789", hsToken = "hs-token-0123456789" } = options;
+  const bot = `@${userPrefix}bot:${domain}`;
+  const names = new Map<string, string | undefined>([[bot, undefined]]);
+  const isOurs = (userId: string): boolean => userId.startsWith(`@${userPrefix}`);
+  const cache = createTransactionCache();
+  let bridgeUrl: string | undefined;
+  const pusher = createPusher({ hsToken, url: () => bridgeUrl });
+
+  const rooms = createRooms(domain, (event, room) => {
+    const present = [...room.members].filter(([, membership]) => membership === "join").map(([id]) => id);
+    if ([event.sender, event.state_key ?? "", ...present].some(isOurs)) pusher.add(event);
+  });
+
+  const ping = async (id: string, body: Content): Promise<Content> => {
+    if (id !== appserviceId) throw new Refusal(403, "M_FORBIDDEN", "that is another application service");
+    if (bridgeUrl === undefined) throw new Refusal(400, "M_URL_NOT_SET", "the registration has no url");
+    const startedAt = Date.now();
+    const answer = await pusher.call("POST", "/_matrix/app/v1/ping", body).catch((error: Error) => {
+      throw new Refusal(502, "M_CONNECTION_FAILED", error.message);
+    });
+    if (answer.status !== 200) throw new Refusal(502, "M_BAD_STATUS", answer.body);
+    return { duration_ms: Date.now() - startedAt };
+  };
+  const register = (username: string): Content => {
+    const userId = `@${username}:${domain}`;
+    if (!isOurs(userId)) throw new Refusal(400, "M_EXCLUSIVE", `${userId} is not in the namespace`);
+    if (names.has(userId)) throw new Refusal(400, "M_USER_IN_USE", `${userId} is taken`);
+    names.set(userId, username);
+    return { user_id: userId };
+  };
+  const profile = (userId: string): Content => {
+    if (!names.has(userId)) throw new Refusal(404, "M_NOT_FOUND", `there is no ${userId}`);
+    const displayname = names.get(userId);
+    return displayname === undefined ? {} : { displayname };
+  };
+  const messages = (userId: string, roomId: string, query: URLSearchParams): Content => {
+    const { senders }: { senders?: string[] } = JSON.parse(query.get("filter") ?? "{}");
+    const chosen = rooms.history(userId, roomId).filter(({ sender }) => senders?.includes(sender) ?? true);
+    // A token is a place in the room's history, which newer events leave where it is.
+    const until = Number(query.get("from") ?? chosen.length);
+    const since = Math.max(0, until - Number(query.get("limit") ?? 10));
+    return {
+      chunk: chosen.slice(since, until).reverse(),
+      start: String(until),
+      ...(since > 0 && { end: String(since) }),
+    };
+  };
+  const members = (userId: string, roomId: string): Content => {
+    rooms.history(userId, roomId);
+    const newest = new Map<string, RoomEvent>();
+    for (const event of rooms.history(userId, roomId)) {
+      if (event.type === "m.room.member") newest.set(event.state_key ?? "", event);
+    }
+    return { chunk: [...newest.values()] };
+  };
+  const nothing = (done: unknown): Content => (done === undefined ? {} : {});
+
+  const room = "/_matrix/client/v3/rooms/([^/]+)";
+  const routes: [string, RegExp, Route][] = (
+    [
+      ["POST", "/_matrix/client/v1/appservice/([^/]+)/ping", (_u, [id = ""], req) => ping(id, bodyOf(req))],
+      ["POST", "/_matrix/client/v3/register", (_u, _p, req) => register(String(bodyOf(req).username))],
+      ["GET", "/_matrix/client/v3/profile/([^/]+)", (_u, [id = ""]) => profile(id)],
+      [
+        "PUT",
+        "/_matrix/client/v3/profile/([^/]+)/displayname",
+        (_u, [id = ""], req) => nothing(void names.set(id, String(bodyOf(req).displayname))),
+      ],
+      ["POST", "/_matrix/client/v3/createRoom", (u, _p, req) => ({ room_id: rooms.create(u, bodyOf(req)) })],
+      ["GET", "/_matrix/client/v3/joined_rooms", (u) => ({ joined_rooms: rooms.joinedBy(u) })],
+      ["POST", `${room}/join`, (u, [id = ""]) => nothing(rooms.join(u, id))],
+      [
+        "POST",
+        `${room}/leave`,
+        (u, [id = ""], req) => nothing(rooms.leave(u, id, String(bodyOf(req).reason))),
+      ],
+      [
+        "POST",
+        `${room}/invite`,
+        (u, [id = ""], req) => nothing(rooms.invite(u, id, String(bodyOf(req).user_id))),
+      ],
+      ["GET", `${room}/state/([^/]+)/`, (u, [id = "", type = ""]) => rooms.state(u, id, type)],
+      ["GET", `${room}/members`, (u, [id = ""]) => members(u, id)],
+      ["GET", `${room}/messages`, (u, [id = ""], req) => messages(u, id, req.query)],
+      [
+        "PUT",
+        `${room}/send/([^/]+)/([^/]+)`,
+        (u, [id = "", type = ""], req) => ({
+          event_id: cache.once(req.path, () => rooms.send(u, id, type, bodyOf(req))),
+        }),
+      ],
+    ] as [string, string, Route][]
+  ).map(([method, path, route]) => [method, new RegExp(`^${path}$`), route]);
+
+  const actingUser = ({ headers, query }: SeenRequest): string => {
+    const token = /^Bearer (.*)$/.exec(headers.authorization ?? "")?.[1];
+    if (token === undefined) throw new Refusal(401, "M_MISSING_TOKEN", "no token");
+    if (token !== asToken) throw new Refusal(401, "M_UNKNOWN_TOKEN", "unknown token");
+    const userId = query.get("user_id") ?? bot;
+    if (!isOurs(userId)) throw new Refusal(403, "M_FORBIDDEN", `cannot masquerade as ${userId}`);
+    if (!names.has(userId)) throw new Refusal(403, "M_FORBIDDEN", `${userId} is not registered`);
+    return userId;
+  };
+
+  const server = await startFakeServer(async (request) => {
+    try {
+      for (const [method, path, route] of routes) {
+        const found = method === request.method ? path.exec(request.path) : null;
+        if (!found) continue;
+        const params = found.slice(1).map(decodeURIComponent);
+        return json(200, await route(actingUser(request), params, request));
+      }
+      throw new Refusal(404, "M_UNRECOGNIZED", `no ${request.method} ${request.path}`);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return json(error.status, { errcode: error.errcode, error: error.message });
+    }
+  });
+
+  /** Synapse asks about a ghost that it does not know when it processes an invitation for it. */
+  const askForGhosts = async (invited: readonly string[]): Promise<void> => {
+    for (const userId of invited.filter((id) => isOurs(id) && !names.has(id))) {
+      await pusher.call("GET", `/_matrix/app/v1/users/${encodeURIComponent(userId)}`).catch(() => undefined);
+    }
+  };
+
+  const user = (localpart: string) => {
+    const userId = `@${localpart}:${domain}`;
+    if (!names.has(userId)) names.set(userId, localpart);
+    const send = (roomId: string, type: string, content: Content, stateKey?: string): string =>
+      rooms.send(userId, roomId, type, content, stateKey);
+    return {
+      userId,
+      createRoom(body: Parameters<typeof rooms.create>[1] = {}): string {
+        void askForGhosts(body.invite ?? []);
+        return rooms.create(userId, body);
+      },
+      invite(roomId: string, invited: string): void {
+        void askForGhosts([invited]);
+        rooms.invite(userId, roomId, invited);
+      },
+      join: (roomId: string): void => rooms.join(userId, roomId),
+      leave: (roomId: string): void => rooms.leave(userId, roomId),
+      kick: (roomId: string, member: string): void => rooms.kick(userId, roomId, member),
+      ban: (roomId: string, member: string): void => rooms.ban(userId, roomId, member),
+      /** @returns the event ID. */
+      send,
+      sendText: (roomId: string, body: string): string =>
+        send(roomId, "m.room.message", { msgtype: "m.text", body }),
+      /** Everything that has happened in the room, oldest first. */
+      timeline: (roomId: string): RoomEvent[] => rooms.history(userId, roomId),
+      /** The bodies of the messages that others sent there, oldest first. */
+      received: (roomId: string): string[] =>
+        (rooms.all().find(({ id }) => id === roomId)?.events ?? [])
+          .filter(({ type, sender }) => type === "m.room.message" && sender !== userId)
+          .map(({ content }) => String(content.body)),
+      invites: (): string[] => rooms.invitesOf(userId),
+      rooms: (): string[] => rooms.joinedBy(userId),
+    };
+  };
+
+  return {
+    ...server,
+    domain,
+    appserviceId,
+    userPrefix,
+    asToken,
+    hsToken,
+    bot,
+    /** Points the registration at the bridge; without an address nothing is pushed. */
+    connect(url: string | undefined): void {
+      bridgeUrl = url;
+      pusher.resume();
+    },
+    user,
+    rooms,
+    pushTransaction: pusher.pushTransaction,
+    /** Any request of the homeserver to the bridge. */
+    call: pusher.call,
+    drained: pusher.drained,
+    pause: pusher.pause,
+    resume: pusher.resume,
+    /** As a restart of Synapse does: what was sent under which transaction ID is no longer known. */
+    forgetTransactions: cache.forget,
+    async close(): Promise<void> {
+      pusher.stop();
+      await server.stop();
+    },
+  };
+}
