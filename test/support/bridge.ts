@@ -62,8 +62,6 @@ const isReady = (adminUrl: string): Promise<boolean> =>
     () => false,
   );
 
-export type Bridge = Awaited<ReturnType<typeof startBridge>>;
-
 /** Resolves as soon as it listens; `ready()` waits for both sides. */
 export async function startBridge(options: BridgeOptions) {
   const input = await configFor(options);
@@ -91,8 +89,6 @@ export async function startBridge(options: BridgeOptions) {
     stop: (): Promise<void> => app.stop(),
   };
 }
-
-export type BridgeProcess = Awaited<ReturnType<typeof startBridgeProcess>>;
 
 const executable = fileURLToPath(new URL("../../bin/causeway.js", import.meta.url));
 

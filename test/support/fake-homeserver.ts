@@ -15,7 +15,6 @@ export interface HomeserverOptions {
 }
 
 export type FakeHomeserver = Awaited<ReturnType<typeof startFakeHomeserver>>;
-export type MatrixUser = ReturnType<FakeHomeserver["user"]>;
 
 type Route = (userId: string, params: string[], request: SeenRequest) => Promise<Content> | Content;
 

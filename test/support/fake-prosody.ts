@@ -17,7 +17,6 @@ export interface ProsodyOptions {
 }
 
 export type FakeProsody = Awaited<ReturnType<typeof startFakeProsody>>;
-export type XmppUser = ReturnType<FakeProsody["user"]>;
 
 const sizeLimit = 192 * 1024;
 

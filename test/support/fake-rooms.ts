@@ -41,8 +41,6 @@ export interface CreateOptions {
   initial_state?: { type: string; state_key?: string; content: Content }[];
 }
 
-export type Rooms = ReturnType<typeof createRooms>;
-
 /** @param onEvent told of each event once it is in its room. */
 export function createRooms(domain: string, onEvent: (event: RoomEvent, room: Room) => void) {
   const rooms = new Map<string, Room>();
