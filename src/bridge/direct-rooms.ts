@@ -122,11 +122,19 @@ export function createDirectRooms(deps: DirectRoomsDeps) {
       }),
 
     /**
-     * Takes the room as the pair's, unless they have one that the Matrix user is in or is invited to.
-     * @returns the room that counts from now on.
+     * Takes the room as the pair's, unless they have one that the Matrix user is in or is invited to. A first
+     * message from XMPP waits until the ghost has entered, so that it does not make a second room meanwhile.
+     * @param enter joins the room; false where it is not for the two of them alone.
+     * @returns the room that counts from now on, or undefined after a false.
      */
-    adopt: (userId: UserId, jid: BareJid, roomId: RoomId): Promise<RoomId> =>
+    adopt: (
+      userId: UserId,
+      jid: BareJid,
+      roomId: RoomId,
+      enter: () => Promise<boolean>,
+    ): Promise<RoomId | undefined> =>
       locked(userId, jid, async () => {
+        if (!(await enter())) return undefined;
         const current = await store.ofPair(userId, jid);
         const inUse = current?.membership === "join" || current?.membership === "invite";
         if (current?.roomId && inUse && current.roomId !== roomId) return current.roomId;

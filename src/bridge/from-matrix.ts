@@ -34,6 +34,8 @@ export interface FromMatrix {
   catchUp(roomId: RoomId, after: EventId): Promise<MatrixEvent[]>;
 }
 
+const isMessage = ({ state_key: stateKey }: MatrixEvent): boolean => stateKey === undefined;
+
 const greeting =
   "This is a bridge to XMPP. To write to bob@xmpp.example, start a direct chat with his Matrix address here, ";
 
@@ -74,25 +76,35 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
       await decline(event, ghost, "You may not use this bridge.");
       return [];
     }
-    await matrix.join(ghost, roomId);
-    const others = [...(await matrix.members(ghost, roomId)).keys()].filter((member) => member !== ghost);
-    if (others.length !== 1 || others[0] !== sender) {
+    const current = await directRooms.adopt(sender, jid, roomId, async () => {
+      await matrix.join(ghost, roomId);
+      const members = [...(await matrix.members(ghost, roomId)).keys()];
+      return members.every((member) => member === ghost || member === sender);
+    });
+    if (!current) {
       await decline(
         event,
         ghost,
-        "XMPP users can be invited to direct chats only: one of you and one of them.",
+        "XMPP users can be invited to direct chats only: you and them, nobody else.",
       );
       return [];
     }
-    const current = await directRooms.adopt(sender, jid, roomId);
-    if (current === roomId) {
+    if (current === roomId)
       log.info("a direct conversation begins", { cause, room: roomId, user: sender, jid });
-      // What was written before the ghost was in the room is nothing that homeservers hand over.
-      return (await matrix.eventsAfter(ghost, roomId, cause)) ?? [];
+    else {
+      await notice(
+        event,
+        ghost,
+        `You already have a conversation with ${jid}: https://matrix.to/#/${current}`,
+      );
+      await decline(event, ghost, `The conversation with ${jid} is in another room.`);
     }
-    await notice(event, ghost, `You already have a conversation with ${jid}: https://matrix.to/#/${current}`);
-    await decline(event, ghost, `The conversation with ${jid} is in another room.`);
-    return [];
+    // What was written before the ghost was in the room is nothing that homeservers hand over; what was written in
+    // the wrong room is meant for the same person.
+    const written = (await matrix.eventsAfter(ghost, roomId, cause)) ?? [];
+    return current === roomId
+      ? written
+      : written.filter(isMessage).map((message) => ({ ...message, room_id: current }));
   };
 
   /** A message may have been on its way to someone who was just leaving; it calls them back. */
@@ -136,9 +148,9 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
   };
 
   return {
-    matters: ({ type, sender, state_key: stateKey }) => {
-      if (isOurs(sender)) return false;
-      return stateKey === undefined || type === "m.room.member";
+    matters: (event) => {
+      if (isOurs(event.sender)) return false;
+      return isMessage(event) || event.type === "m.room.member";
     },
 
     async handle(event) {

@@ -43,6 +43,7 @@ export function createInbox(deps: InboxDeps): Inbox {
     if (jobs.length === 0) return;
     const fresh = await store.transactions.acceptNext(job, jobs);
     for (const { cause, lane } of fresh) log.info("accepted from Matrix, by asking for it", { cause, lane });
+    onStored(fresh.map(({ lane }) => lane));
   };
 
   return {

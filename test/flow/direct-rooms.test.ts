@@ -14,11 +14,12 @@ test("ten first messages in one instant make one room and stand in it in order",
   assert.equal(homeserver.rooms.all().length, 1);
 });
 
-test("where both write first and their invitations cross, one room goes on and Juliet is told which", async (t) => {
+test("where both write first and their invitations cross, one room goes on, Juliet is told which, and what she wrote arrives", async (t) => {
   const { homeserver, juliet, romeo, start, memberships, julietHas, romeoHas } = await setScene(t);
   await start();
   homeserver.pause();
   const hers = juliet.createRoom({ invite: [romeoGhost], is_direct: true });
+  juliet.sendText(hers, "Ay me!");
   await romeo.sendText(julietJid, "She speaks");
   const his = await waitFor(() => juliet.invites()[0], "Romeo's invitation");
   homeserver.resume();
@@ -29,7 +30,7 @@ test("where both write first and their invitations cross, one room goes on and J
   juliet.join(his);
   juliet.sendText(his, "Wherefore art thou Romeo?");
   await romeo.sendText(julietJid, "Shall I hear more?");
-  assert.deepEqual(await romeoHas(1), ["Wherefore art thou Romeo?"]);
+  assert.deepEqual(await romeoHas(2), ["Ay me!", "Wherefore art thou Romeo?"]);
   assert.deepEqual(await julietHas(his, 2), ["She speaks", "Shall I hear more?"]);
 });
 
@@ -113,4 +114,20 @@ test("a room whose making was cut short by the bridge's death is found again, no
   await startProcess();
   assert.deepEqual(await julietHas(roomId, 1), ["She speaks"]);
   assert.deepEqual([juliet.invites(), homeserver.rooms.all().length], [[roomId], 1]);
+});
+
+test("Romeo's message that comes while the ghost enters Juliet's room comes to that room", async (t) => {
+  const { homeserver, juliet, romeo, start, julietHas } = await setScene(t);
+  await start();
+  homeserver.respond(({ method, path }) =>
+    method === "GET" && path.endsWith("/members") ? { delayMs: 300 } : undefined,
+  );
+  const roomId = juliet.createRoom({ invite: [romeoGhost], is_direct: true });
+  await waitFor(
+    () => homeserver.requests.some(({ path }) => path.endsWith("/members")),
+    "the ghost to look round the room",
+  );
+  await romeo.sendText(julietJid, "But soft!");
+  assert.deepEqual(await julietHas(roomId, 1), ["But soft!"]);
+  assert.deepEqual([juliet.invites(), homeserver.rooms.all().length], [[], 1]);
 });

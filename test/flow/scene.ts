@@ -87,7 +87,7 @@ export async function setScene(t: TestContext) {
     /** Juliet opens a direct chat with an XMPP user. @returns the room, once it is the pair's. */
     async openChat(ghost: string = romeoGhost): Promise<string> {
       const roomId = juliet.createRoom({ invite: [ghost], is_direct: true });
-      // The ghost joins before the room counts as theirs, and what Romeo writes between makes another room.
+      // Joining comes first, so the membership alone does not tell that the bridge is done with the invitation.
       const begun = (line: string): boolean => line.includes("conversation begins") && line.includes(roomId);
       await waitFor(() => heard().some(begun), `${ghost} to begin a conversation`);
       return roomId;
