@@ -229,6 +229,7 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
     drained: pusher.drained,
     pause: pusher.pause,
     resume: pusher.resume,
+    loseQueue: pusher.loseQueue,
     /** As a restart of Synapse does: what was sent under which transaction ID is no longer known. */
     forgetTransactions: cache.forget,
     async close(): Promise<void> {
