@@ -1,7 +1,7 @@
 // Keeps node_modules equal to package-lock.json, so a fresh clone and a pulled change need nothing by hand.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { CommandError, run } from "./command.mjs";
+import { run } from "./command.mjs";
 import { step } from "./progress.mjs";
 
 function packagesIn(lockfile) {
@@ -24,19 +24,8 @@ export function pinnedNode(root) {
   return join(root, "node_modules/.bin/node");
 }
 
-async function install(root) {
-  const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
-  try {
-    await run("npm", ["ci", ...quiet], { cwd: root });
-  } catch (error) {
-    // npm ci refuses the lockfile when the registry in use does not offer optional packages of other platforms.
-    if (!(error instanceof CommandError && error.output.includes("EUSAGE"))) throw error;
-    await run("npm", ["install", "--no-save", ...quiet], { cwd: root });
-    if (!areInstalled(root)) throw error;
-  }
-}
-
 export async function ensureDependencies(root) {
   if (areInstalled(root)) return;
-  await step("Installing the npm packages (npm ci)", () => install(root));
+  const command = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
+  await step("Installing the npm packages (npm ci)", () => run("npm", command, { cwd: root }));
 }
