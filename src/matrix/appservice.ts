@@ -1,9 +1,10 @@
 /** What the homeserver asks of the bridge: Matrix Application Service API v1.15. */
 import { createHash } from "node:crypto";
-import express, { type ErrorRequestHandler, type RequestHandler, type Response, Router } from "express";
+import { type RequestHandler, Router } from "express";
 import { readBearer, sameSecret } from "../http/credentials.ts";
 import type { Log } from "../ops/log.ts";
 import { isObject, type MatrixEvent, parseEvent, readString } from "./event.ts";
+import { jsonBody, only, refuse, standardErrors, unknownEndpoint } from "./http-api.ts";
 
 export interface AppserviceDeps {
   hsToken: string;
@@ -20,17 +21,6 @@ export interface AppserviceDeps {
 
 // Synapse sends up to 100 events of 64 KiB and as much ephemeral data in one transaction.
 const limit = "64mb";
-
-const refuse = (res: Response, status: number, errcode: string, error: string): void => {
-  res.status(status).json({ errcode, error });
-};
-
-const only =
-  (...methods: string[]): RequestHandler =>
-  (_req, res) => {
-    res.set("Allow", methods.join(", "));
-    refuse(res, 405, "M_UNRECOGNIZED", `This endpoint takes ${methods.join(" or ")}.`);
-  };
 
 const digestOf = (events: readonly MatrixEvent[]): string =>
   createHash("sha256")
@@ -85,29 +75,10 @@ function transactions({ accept, onNewConnection, log }: AppserviceDeps): Request
   };
 }
 
-/** Turns whatever went wrong on this router into the standard error body. */
-const errors =
-  (log: Log): ErrorRequestHandler =>
-  (error, req, res, next) => {
-    if (res.headersSent) return next(error);
-    if (error?.type === "entity.too.large")
-      return refuse(res, 413, "M_TOO_LARGE", `The body exceeds ${limit}.`);
-    if (error?.type === "entity.parse.failed" || error?.type === "charset.unsupported") {
-      return refuse(res, 400, "M_NOT_JSON", "The body is not JSON.");
-    }
-    if (error instanceof URIError)
-      return refuse(res, 400, "M_INVALID_PARAM", "The path is not valid percent-encoding.");
-    if (typeof error?.status === "number" && error.status < 500) {
-      return refuse(res, error.status, "M_UNKNOWN", "The request could not be read.");
-    }
-    log.error("a request of the homeserver failed", { path: req.path, error });
-    refuse(res, 500, "M_UNKNOWN", "The bridge could not store this; send it again.");
-  };
-
 /** Routes below `/_matrix`; every answer is JSON, every error has `errcode` and `error`. */
 export function appserviceRoutes(deps: AppserviceDeps): Router {
   const router = Router();
-  const json = express.json({ limit, strict: false, type: () => true });
+  const json = jsonBody(limit);
   const authorized = tokenCheck(deps);
 
   router.route("/app/v1/transactions/:txnId").put(authorized, json, transactions(deps)).all(only("PUT"));
@@ -134,7 +105,7 @@ export function appserviceRoutes(deps: AppserviceDeps): Router {
     )
     .all(only("GET"));
 
-  router.use((_req, res) => refuse(res, 404, "M_UNRECOGNIZED", "There is no such endpoint here."));
-  router.use(errors(deps.log));
+  router.use(unknownEndpoint);
+  router.use(standardErrors(deps.log));
   return router;
 }
