@@ -1,5 +1,5 @@
 /** SQLite as the store uses it: cached statements, quick commits for progress, group commits for promises. */
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 
@@ -30,9 +30,12 @@ export type OnCommit = (problem: string | undefined) => void;
 /** @param path a file, whose folder is made where it is missing, or ":memory:". */
 export function openDatabase(path: string, onCommit: OnCommit = () => undefined): Database {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  if (path !== ":memory:") {
+    // Messages wait in it, so at no time may others open it; SQLite gives its other files the same mode.
+    closeSync(openSync(path, "a", 0o600));
+    chmodSync(path, 0o600);
+  }
   const db = new DatabaseSync(path);
-  // Messages wait in it; SQLite gives its other files the same mode.
-  if (path !== ":memory:") chmodSync(path, 0o600);
   db.exec("pragma journal_mode = wal; pragma synchronous = normal; pragma busy_timeout = 5000;");
   const statements = new Map<string, StatementSync>();
   let pending: Pending[] = [];

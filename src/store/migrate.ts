@@ -22,18 +22,27 @@ export function readMigrations(): Migration[] {
     }));
 }
 
+const newestIn = (db: Database) =>
+  db.one("select version, name from migrations order by version desc limit 1");
+
+/** What is wrong with a database of a newer schema, naming both versions; undefined for any other. */
+export function newerSchema(db: Database, migrations: readonly Migration[]): string | undefined {
+  if (!db.one("select name from sqlite_schema where name = 'migrations'")) return undefined;
+  const newest = newestIn(db);
+  const to = migrations.at(-1)?.version ?? 0;
+  if (Number(newest?.version ?? 0) <= to) return undefined;
+  return (
+    `the database has schema ${newest?.version} (${newest?.name}), which a newer version of Causeway made; ` +
+    `this version knows schemas up to ${to}: run the newer version, or restore a copy from before its upgrade`
+  );
+}
+
 /** @throws Error naming both versions, if the database is of a newer schema. */
 export function migrate(db: Database, migrations: readonly Migration[]): void {
+  const newer = newerSchema(db, migrations);
+  if (newer !== undefined) throw new Error(newer);
   db.exec("create table if not exists migrations (version integer primary key, name text not null)");
-  const newest = db.one("select version, name from migrations order by version desc limit 1");
-  const from = Number(newest?.version ?? 0);
-  const to = migrations.at(-1)?.version ?? 0;
-  if (from > to) {
-    throw new Error(
-      `the database has schema ${from} (${newest?.name}), which a newer version of Causeway made; ` +
-        `this version knows schemas up to ${to}: run the newer version, or restore a copy from before its upgrade`,
-    );
-  }
+  const from = Number(newestIn(db)?.version ?? 0);
   for (const { version, name, sql } of migrations.filter((migration) => migration.version > from)) {
     db.commit(() => {
       db.exec(sql);

@@ -1,9 +1,11 @@
 /** The store on SQLite, the default: one file, nothing to install. */
 import type { RoomId, UserId } from "../matrix/ids.ts";
 import type { BareJid } from "../xmpp/jid.ts";
+import { createBotRooms } from "./bot-rooms.ts";
 import { type Database, type OnCommit, openDatabase, type Row } from "./database.ts";
 import { createLanes, createTransactions } from "./lanes.ts";
 import { migrate, readMigrations } from "./migrate.ts";
+import { createPushDeliveries, createPushKeys } from "./push.ts";
 import type { DirectRoom, DirectRooms, Ghosts, Store, Subscribers } from "./store.ts";
 
 const readDirectRoom = (row: Row): DirectRoom => ({
@@ -23,6 +25,7 @@ function createDirectRooms(db: Database): DirectRooms {
       const row = db.one("select * from direct_rooms where room_id = ?", roomId);
       return row && readDirectRoom(row);
     },
+    all: async () => db.all("select * from direct_rooms order by user_id, jid").map(readDirectRoom),
     save: ({ userId, jid, roomId, membership }) =>
       db.durably(() => {
         db.run(
@@ -51,6 +54,10 @@ function createGhosts(db: Database): Ghosts {
 
 function createSubscribers(db: Database): Subscribers {
   return {
+    all: async () =>
+      db
+        .all("select user_id, jid from subscribers order by user_id, jid")
+        .map(({ user_id, jid }) => ({ userId: user_id as UserId, jid: jid as BareJid })),
     has: async (userId, jid) =>
       db.one("select 1 from subscribers where user_id = ? and jid = ?", userId, jid) !== undefined,
     add: async (userId, jid) => {
@@ -80,12 +87,16 @@ export function openSqliteStore({ path, now, onCommit }: SqliteStoreDeps): Store
     transactions: createTransactions({ db, now }),
     lanes: createLanes({ db, now }),
     directRooms: createDirectRooms(db),
+    botRooms: createBotRooms(db),
     ghosts: createGhosts(db),
     subscribers: createSubscribers(db),
+    pushKeys: createPushKeys(db),
+    pushDeliveries: createPushDeliveries(db, now),
     prune: async (before) => {
       db.commit(() => {
         db.run("delete from transactions where received_at < ?", before);
         db.run("delete from seen_events where received_at < ?", before);
+        db.run("delete from push_deliveries where tried_at < ?", before);
       });
     },
     close: () => db.close(),

@@ -84,9 +84,24 @@ export interface Transactions {
 export interface DirectRooms {
   ofPair(userId: UserId, jid: BareJid): Promise<DirectRoom | undefined>;
   ofRoom(roomId: RoomId): Promise<DirectRoom | undefined>;
+  all(): Promise<DirectRoom[]>;
   /** Durable, since what follows on the homeserver cannot be taken back. */
   save(room: DirectRoom): Promise<void>;
   forget(userId: UserId, jid: BareJid): Promise<void>;
+}
+
+/** A Matrix room that the bot is in. */
+export interface BotRoom {
+  roomId: RoomId;
+  /** The other person, where the room is for the two of them alone. */
+  userId: UserId | undefined;
+}
+
+export interface BotRooms {
+  ofRoom(roomId: RoomId): Promise<BotRoom | undefined>;
+  all(): Promise<BotRoom[]>;
+  save(room: BotRoom): Promise<void>;
+  forget(roomId: RoomId): Promise<void>;
 }
 
 export interface Ghosts {
@@ -95,19 +110,70 @@ export interface Ghosts {
   save(userId: UserId, jid: BareJid): Promise<void>;
 }
 
+/** An XMPP user who has a Matrix user in the roster and may see them online. */
+export interface Subscriber {
+  userId: UserId;
+  jid: BareJid;
+}
+
 export interface Subscribers {
+  all(): Promise<Subscriber[]>;
   has(userId: UserId, jid: BareJid): Promise<boolean>;
   add(userId: UserId, jid: BareJid): Promise<void>;
   remove(userId: UserId, jid: BareJid): Promise<void>;
 }
 
+/** Who made a push key, on either network. */
+export type PushKeyOwner = UserId | BareJid;
+
+export interface PushKey {
+  /** SHA-256 of the key, by which it is found. */
+  digest: string;
+  key: string;
+  owner: PushKeyOwner;
+  /** Where notifications for it go. */
+  jid: BareJid;
+  /** Unix time in milliseconds. */
+  madeAt: number;
+  /** As the homeserver last counted. */
+  unread: number;
+  /** Why it will never work again, in words; undefined while it works. */
+  ended: string | undefined;
+}
+
+export interface PushKeys {
+  /** Durable; takes the place of an earlier key of the same owner and address. */
+  save(key: PushKey): Promise<void>;
+  find(digest: string): Promise<PushKey | undefined>;
+  ofOwner(owner: PushKeyOwner): Promise<PushKey[]>;
+  ofJid(jid: BareJid): Promise<PushKey[]>;
+  end(digest: string, reason: string): Promise<void>;
+  remove(digest: string): Promise<void>;
+  /** @returns whether the number has changed. */
+  setUnread(digest: string, unread: number): Promise<boolean>;
+}
+
+export interface PushDeliveries {
+  /** Whether the stanza was handed over, and not refused since. */
+  isDone(stanzaId: string): Promise<boolean>;
+  /** The digest of the key for which the stanza was sent. */
+  keyOf(stanzaId: string): Promise<string | undefined>;
+  /** Durable; a later outcome takes the place of an earlier one. */
+  note(stanzaId: string, digest: string, outcome: "taken" | "refused"): Promise<void>;
+  /** When the first of the refusals was tried that no success has followed. */
+  refusedSince(digest: string): Promise<number | undefined>;
+}
+
 export interface Store {
+  pushKeys: PushKeys;
+  pushDeliveries: PushDeliveries;
   transactions: Transactions;
   lanes: Lanes;
   directRooms: DirectRooms;
+  botRooms: BotRooms;
   ghosts: Ghosts;
   subscribers: Subscribers;
-  /** Forgets transaction and event IDs received before the given Unix time in milliseconds. */
+  /** Forgets transaction and event IDs received, and notifications sent, before the Unix time in milliseconds. */
   prune(before: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -4,6 +4,7 @@ import { suite, type TestContext, test } from "node:test";
 import type { RoomId, UserId } from "../../src/matrix/ids.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { BareJid } from "../../src/xmpp/jid.ts";
+import { testPush } from "./contract-push.ts";
 import { testQueue } from "./contract-queue.ts";
 
 export interface Clock {
@@ -31,6 +32,7 @@ export function testStore(backend: string, open: (t: TestContext, clock: Clock) 
     });
 
   testQueue(backend, check);
+  testPush(backend, check);
 
   suite(`direct rooms on ${backend}`, () => {
     const room = { userId: juliet, jid: romeo, roomId: garden, membership: "invite" };
@@ -40,6 +42,7 @@ export function testStore(backend: string, open: (t: TestContext, clock: Clock) 
       const again = await reopen();
       assert.deepEqual(await again.directRooms.ofPair(juliet, romeo), room);
       assert.deepEqual(await again.directRooms.ofRoom(garden), room);
+      assert.deepEqual(await again.directRooms.all(), [room]);
       assert.equal(await again.directRooms.ofPair(juliet, "mercutio@xmpp.example" as BareJid), undefined);
       assert.equal(await again.directRooms.ofRoom(tomb), undefined);
     });
@@ -74,6 +77,29 @@ export function testStore(backend: string, open: (t: TestContext, clock: Clock) 
     });
   });
 
+  suite(`the bot's rooms on ${backend}`, () => {
+    const direct = { roomId: garden, userId: juliet };
+    const shared = { roomId: tomb, userId: undefined };
+
+    check("rooms are known until they are forgotten, also after a restart", async ({ store, reopen }) => {
+      assert.equal(await store.botRooms.ofRoom(garden), undefined);
+      await store.botRooms.save(direct);
+      await store.botRooms.save(shared);
+      const { botRooms } = await reopen();
+      assert.deepEqual(await botRooms.ofRoom(garden), direct);
+      assert.deepEqual(await botRooms.all(), [direct, shared]);
+      await botRooms.forget(garden);
+      await botRooms.forget(garden);
+      assert.deepEqual(await botRooms.all(), [shared]);
+    });
+
+    check("a room that a third person has entered is no direct chat any more", async ({ store }) => {
+      await store.botRooms.save(direct);
+      await store.botRooms.save({ ...direct, userId: undefined });
+      assert.deepEqual(await store.botRooms.all(), [{ ...direct, userId: undefined }]);
+    });
+  });
+
   suite(`ghosts and subscribers on ${backend}`, () => {
     const ghost = "@_xmpp_romeo=40xmpp.example:hs.example" as UserId;
 
@@ -96,6 +122,7 @@ export function testStore(backend: string, open: (t: TestContext, clock: Clock) 
       await subscribers.remove("@nurse:hs.example" as UserId, romeo);
       const again = (await reopen()).subscribers;
       assert.equal(await again.has(juliet, romeo), true);
+      assert.deepEqual(await again.all(), [{ userId: juliet, jid: romeo }]);
       await again.remove(juliet, romeo);
       assert.equal(await again.has(juliet, romeo), false);
     });

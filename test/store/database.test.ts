@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -78,4 +79,21 @@ test("closing commits first what was asked for", async (t) => {
   const again = openDatabase(path);
   assert.deepEqual({ ...again.one("select n from numbers") }, { n: 1 });
   await again.close();
+});
+
+test("nobody else may read the database's files, nor look into a folder that was made for it", async (t) => {
+  const outside = await mkdtemp(join(tmpdir(), "causeway-"));
+  t.after(() => rm(outside, { recursive: true, force: true }));
+  const folder = join(outside, "data");
+  const umask = process.umask(0);
+  const db = openDatabase(join(folder, "causeway.db"));
+  process.umask(umask);
+  db.exec("create table numbers (n integer primary key)");
+  const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
+  const modes = readdirSync(folder).map((name) => [name, modeOf(join(folder, name))]);
+  assert.deepEqual(
+    [modeOf(folder), ...modes.sort()],
+    ["700", ["causeway.db", "600"], ["causeway.db-shm", "600"], ["causeway.db-wal", "600"]],
+  );
+  await db.close();
 });
