@@ -1,0 +1,14 @@
+/** Typing: m.typing (Client-Server API v1.15, "Typing Notifications") -> chat states (XEP-0085 2.1). */
+import type { BareJid } from "../xmpp/jid.ts";
+import { NS } from "../xmpp/namespaces.ts";
+import { type Element, xml } from "../xmpp/stanza.ts";
+
+/** It has no ID: an error about it is nothing that anybody has to be told. */
+export const toChatState = (typing: boolean, { from, to }: { from: BareJid; to: BareJid }): Element =>
+  xml(
+    "message",
+    { type: "chat", from, to },
+    xml(typing ? "composing" : "paused", { xmlns: NS.chatStates }),
+    // XEP-0334: nobody needs it in an archive or later.
+    xml("no-store", { xmlns: NS.hints }),
+  );
