@@ -24,12 +24,18 @@ export interface HttpRequest {
   body?: string;
   /** Repeating the request changes nothing, so it may be repeated without knowing what became of it. */
   repeatable?: boolean;
+  /** In place of the usual limit. */
+  timeoutMs?: number;
+  /** The answer is wanted as bytes, and broken off where there are more. */
+  maxBytes?: number;
 }
 
 export interface HttpAnswer {
   status: number;
   headers: Record<string, string>;
+  /** Empty where bytes were asked for and came. */
   body: string;
+  bytes?: Buffer;
 }
 
 export interface HttpDeps {
@@ -98,15 +104,22 @@ export function createHttp(deps: HttpDeps): Http {
 
   const once = async (request: HttpRequest, mayRepeat: boolean): Promise<HttpAnswer> => {
     try {
-      const answer: AxiosResponse<string> = await http.request({
+      const answer: AxiosResponse<string | Buffer | undefined> = await http.request({
         method: request.method,
         url: request.path,
         ...(request.query && { params: request.query }),
         ...(request.headers && { headers: request.headers }),
         ...(request.body !== undefined && { data: request.body }),
+        ...(request.timeoutMs !== undefined && { timeout: request.timeoutMs }),
+        ...(request.maxBytes !== undefined && {
+          responseType: "arraybuffer",
+          maxContentLength: request.maxBytes,
+        }),
       });
       const headers = Object.fromEntries(Object.entries(answer.headers).map(([k, v]) => [k, String(v)]));
-      return { status: answer.status, headers, body: answer.data ?? "" };
+      const { status, data = "" } = answer;
+      const isWanted = typeof data !== "string" && status >= 200 && status < 300;
+      return { status, headers, ...(isWanted ? { body: "", bytes: data } : { body: String(data) }) };
     } catch (error) {
       const { code = "UNKNOWN", request: sent } = error as AxiosError<unknown>;
       if (mayRepeat && code === "ECONNRESET" && sent?.reusedSocket) return once(request, false);

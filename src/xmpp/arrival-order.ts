@@ -6,75 +6,102 @@ import type { Server } from "node:http";
 import type { Socket } from "node:net";
 
 interface Entry {
-  acceptedAt: number;
   /** Set once the request is here; until then nobody knows what the connection will bring. */
-  release?: (stillThere: boolean) => void;
+  arrived?: { at: number; release: (stillThere: boolean) => void };
 }
 
 export interface ArrivalOrder {
   watch(server: Server): void;
   /**
-   * Calls `work` when every connection accepted before this one has delivered, closed or been passed over: with
-   * true, or with false where this one closed while it waited, so that Prosody has told the sender of a failure.
+   * Calls `work` when every connection accepted before this one has delivered, closed or been passed over, as it is
+   * when a later one has waited for it too long: with true, or with false where this one closed while it waited, so that Prosody has told the sender of a failure.
    * Several calls that come due together are made one after the other, which promises alone would not ensure.
    */
   turn<T>(socket: Socket, work: (stillThere: boolean) => Promise<T>): Promise<T>;
-  /** The connection brings something else: nobody has to wait for it. */
+  /** The connection brings something else: nobody has to wait for it, unless a callback came before that. */
   ignore(socket: Socket): void;
 }
 
 export interface ArrivalOrderDeps {
   now: () => number;
-  /** In a flood Prosody may send a request more than a second after it has opened the connection. */
+  /**
+   * How long a callback waits for connections before its own. In a flood Prosody sends a request more than a second
+   * after it has opened the connection, but within milliseconds of the requests that overtake it.
+   */
   maxWaitMs?: number;
 }
 
-export function createArrivalOrder({ now, maxWaitMs = 30_000 }: ArrivalOrderDeps): ArrivalOrder {
+export function createArrivalOrder({ now, maxWaitMs = 2000 }: ArrivalOrderDeps): ArrivalOrder {
   /** In the order of acceptance. */
   const entries = new Map<Socket, Entry>();
+  /** Those whose request is here, in the order in which it came. */
+  const waiting = new Set<Entry>();
   /** Where callbacks come from; once known, connections from elsewhere hold nobody up. */
   const callers = new Set<string | undefined>();
-  let timer: NodeJS.Timeout | undefined;
+  let timed = false;
 
-  const drain = (): void => {
-    clearTimeout(timer);
-    for (const [socket, { acceptedAt, release }] of entries) {
-      if (!release) {
-        const foreign = callers.size > 0 && !callers.has(socket.remoteAddress);
-        const left = acceptedAt + maxWaitMs - now();
-        if (!foreign && left > 0) {
-          timer = setTimeout(drain, left).unref();
-          return;
-        }
-      }
+  const mustWaitFor = (socket: Socket, pass: boolean): boolean => {
+    const [first] = waiting;
+    if (!first?.arrived) return true;
+    if (callers.size > 0 && !callers.has(socket.remoteAddress)) return false;
+    const left = first.arrived.at + maxWaitMs - now();
+    if (left <= 0 && pass) return false;
+    // After a time in which this process was busy, what has come in meanwhile is read first.
+    if (!timed) setTimeout(() => setImmediate(passOver), left).unref();
+    timed = true;
+    return true;
+  };
+
+  /** @param pass whether connections that were waited for too long are passed over. */
+  const drain = (pass = false): void => {
+    for (const [socket, entry] of entries) {
+      if (!entry.arrived && mustWaitFor(socket, pass)) return;
       entries.delete(socket);
-      release?.(true);
+      waiting.delete(entry);
+      entry.arrived?.release(true);
     }
   };
 
-  const ignore = (socket: Socket): void => {
+  const passOver = (): void => {
+    timed = false;
+    drain(true);
+  };
+
+  const drop = (socket: Socket): void => {
     const entry = entries.get(socket);
     if (!entry) return;
     entries.delete(socket);
-    entry.release?.(false);
+    waiting.delete(entry);
+    entry.arrived?.release(false);
     drain();
   };
 
   return {
     watch(server) {
       server.on("connection", (socket) => {
-        entries.set(socket, { acceptedAt: now() });
-        socket.once("close", () => ignore(socket));
+        entries.set(socket, {});
+        socket.once("close", () => drop(socket));
       });
     },
     turn: (socket, work) =>
       new Promise((resolve) => {
-        const release = (stillThere: boolean): void => resolve(work(stillThere));
         callers.add(socket.remoteAddress);
-        const acceptedAt = entries.get(socket)?.acceptedAt ?? now();
-        entries.set(socket, { acceptedAt, release });
+        const entry = entries.get(socket) ?? {};
+        // Requests that were sent without waiting for answers have their turn together.
+        const { at = now(), release: before } = entry.arrived ?? {};
+        entry.arrived = {
+          at,
+          release: (stillThere) => {
+            before?.(stillThere);
+            resolve(work(stillThere));
+          },
+        };
+        entries.set(socket, entry);
+        waiting.add(entry);
         drain();
       }),
-    ignore,
+    ignore(socket) {
+      if (!entries.get(socket)?.arrived) drop(socket);
+    },
   };
 }

@@ -1,7 +1,8 @@
 /** Stanzas as values: parsed from untrusted text, built without string joining, written so that any text is harmless. */
 import xml from "@xmpp/xml";
-import { type Element, parse } from "ltx";
+import type { Element } from "ltx";
 import { NS } from "./namespaces.ts";
+import { parseXml } from "./xml.ts";
 
 export type { Element } from "ltx";
 export { xml };
@@ -9,8 +10,6 @@ export { xml };
 export type StanzaKind = "message" | "presence" | "iq";
 
 const kinds: ReadonlySet<string> = new Set<StanzaKind>(["message", "presence", "iq"]);
-
-const wrapper = "stanzas";
 
 export class StanzaSyntaxError extends Error {
   override readonly name = "StanzaSyntaxError";
@@ -24,30 +23,41 @@ const notXml = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
 export const xmlSafe = (text: string): string => text.toWellFormed().replace(notXml, "\ufffd");
 
 /**
- * Parses one stanza.
+ * Parses one element.
  * @throws StanzaSyntaxError for anything else, document types, comments and processing instructions included
  *   (RFC 6120 §11.1).
  */
-export function parseStanza(text: string): Element {
-  if (/<[!?]/.test(text))
-    throw new StanzaSyntaxError("a stanza holds no comment, declaration or document type");
-  let children: (Element | string)[];
+export function parseElement(text: string): Element {
   try {
-    // By itself the parser passes over whatever stands before and behind the first element.
-    children = parse(`<${wrapper}>${text.trim()}</${wrapper}>`).children as (Element | string)[];
+    return parseXml(text);
   } catch (error) {
-    throw new StanzaSyntaxError("not well-formed XML", { cause: error });
+    throw new StanzaSyntaxError("not XML as XMPP allows it", { cause: error });
   }
-  const [element, ...more] = children;
-  if (!element || typeof element === "string" || more.length > 0 || text.includes(`</${wrapper}`)) {
-    throw new StanzaSyntaxError("a stanza is one element");
-  }
-  element.parent = null;
-  if (!kinds.has(element.name)) throw new StanzaSyntaxError(`<${element.name}/> is not a stanza`);
+}
+
+/** RFC 6120 §4.8.2; mod_rest leaves the content namespace out. */
+const contentNamespaces: readonly unknown[] = [undefined, NS.client, NS.component];
+
+export const isStanza = ({ name, attrs }: Element): boolean =>
+  kinds.has(name) && contentNamespaces.includes(attrs.xmlns);
+
+/**
+ * Parses one stanza.
+ * @throws StanzaSyntaxError, as `parseElement`, and for elements that are no stanza.
+ */
+export function parseStanza(text: string): Element {
+  const element = parseElement(text);
+  if (!isStanza(element)) throw new StanzaSyntaxError(`<${element.name}/> is not a stanza`);
   return element;
 }
 
-export const serialize = (stanza: Element): string => xmlSafe(stanza.toString());
+const reference = (character: string): string => `&#${character.charCodeAt(0)};`;
+
+/** Written so that a parser gives back the same: bare line ends and white space in attributes would be normalised. */
+export const serialize = (stanza: Element): string =>
+  xmlSafe(stanza.toString())
+    .replaceAll("\r", reference)
+    .replace(/<[^<>]*[\t\n][^<>]*>/g, (tag) => tag.replace(/[\t\n]/g, reference));
 
 /** The first child in the namespace, whatever its name, or with the name where one is given. */
 export const readChild = (stanza: Element, namespace: string, name?: string): Element | undefined =>

@@ -43,6 +43,25 @@ const noAnswer = (code: string, sent: boolean) => (error: unknown) => {
 };
 
 suite("one request", { concurrency: true }, () => {
+  test("bytes arrive as they are, an error beside them as text, and too many are broken off", async (t) => {
+    const { http, server } = await setUp(t);
+    const body = Buffer.from([0, 0xff, 0xc3, 0x28]);
+    const get: HttpRequest = { method: "GET", path: "/x", maxBytes: 4 };
+    server.respond(() => ({ status: 200, body }));
+    const answer = await http.request(get);
+    assert.deepEqual([answer.bytes, answer.body], [body, ""]);
+    server.respond(() => ({ status: 404, body: "no" }));
+    assert.deepEqual((await http.request(get)).body, "no");
+    server.respond(() => ({ status: 200, body: Buffer.alloc(5) }));
+    await assert.rejects(http.request(get), { name: "NoAnswerError" });
+  });
+
+  test("a request may have a time limit of its own", async (t) => {
+    const { http, server } = await setUp(t, { timeoutMs: 20_000 });
+    server.respond(() => ({ delayMs: 10_000 }));
+    await assert.rejects(http.request({ ...post, timeoutMs: 50 }), noAnswer("ECONNABORTED", true));
+  });
+
   test("method, path, query, headers and body arrive as they were given", async (t) => {
     const { server, http } = await setUp(t, { headers: { "x-all": "1" } });
     const request: HttpRequest = {

@@ -101,22 +101,69 @@ test("once it is known where callbacks come from, silent connections from elsewh
   assert.deepEqual(released, ["callback"]);
 });
 
-test("a connection that stays silent for 30 seconds is passed over, and not sooner", async (t) => {
+test("a silent connection holds a callback up for two seconds, however long it was open before", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const { clock, accept, bring, released } = setUp();
-  accept();
-  clock.ms = 10_000;
-  const second = accept();
-  bring(second, "second");
+  const silent = accept();
+  clock.ms = 60_000;
+  bring(accept(), "second");
   const pass = async (ms: number): Promise<void> => {
     clock.ms += ms;
     t.mock.timers.tick(ms);
     await tick();
   };
-  await pass(19_999);
+  await pass(1999);
   assert.deepEqual(released, []);
   await pass(1);
   assert.deepEqual(released, ["second"]);
+  bring(silent, "silent after all");
+  bring(accept(), "third");
+  assert.deepEqual(released, ["second", "silent after all", "third"]);
+});
+
+test("a hundred silent connections hold a callback up no longer than one", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { clock, accept, bring, released } = setUp();
+  for (let n = 0; n < 100; n += 1) accept();
+  bring(accept(), "callback");
+  clock.ms = 2000;
+  t.mock.timers.tick(2000);
+  await tick();
+  assert.deepEqual(released, ["callback"]);
+});
+
+test("after a time in which the bridge was busy, what has come in meanwhile is not passed over", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { clock, accept, bring, released } = setUp();
+  const [first, second, third] = [accept(), accept(), accept()];
+  bring(third, "third");
+  clock.ms = 5000;
+  t.mock.timers.tick(2000);
+  bring(second, "second");
+  bring(first, "first");
+  await tick();
+  assert.deepEqual(released, ["first", "second", "third"]);
+});
+
+test("callbacks that one connection brings at once have their turn together, in their order", async () => {
+  const { accept, bring, released } = setUp();
+  const [first, second, third] = [accept(), accept(), accept()];
+  bring(second, "a");
+  bring(second, "b");
+  bring(third, "c");
+  bring(first, "first");
+  await tick();
+  assert.deepEqual(released, ["first", "a", "b", "c"]);
+});
+
+test("a connection that has brought a callback and then something else keeps its turn", async () => {
+  const { order, accept, bring, released } = setUp();
+  const [first, second] = [accept(), accept()];
+  bring(second, "second");
+  order.ignore(second as unknown as Socket);
+  bring(first, "first");
+  await tick();
+  assert.deepEqual(released, ["first", "second"]);
 });
 
 test("a second request on a kept-alive connection takes its place behind what was accepted meanwhile", async () => {

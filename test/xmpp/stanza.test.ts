@@ -25,7 +25,7 @@ const refusals: [why: string, text: string][] = [
   ["a comment", "<message><!-- x --></message>"],
   ["a processing instruction", "<message><?php x ?></message>"],
   ["an XML declaration", '<?xml version="1.0"?><message/>'],
-  ["a CDATA section", "<message><body><![CDATA[x]]></body></message>"],
+  ["a stanza in the namespace of something else", "<message xmlns='urn:x'/>"],
 ];
 for (const [why, text] of refusals) {
   test(`${why} is refused`, () => {
@@ -83,6 +83,17 @@ test("what XML can carry stays as it is, the rest and each lone surrogate become
   assert.equal(xmlSafe("\0\x08\x0b\x1f\ufffe\uffff\ud800x\udc00"), `${"\ufffd".repeat(7)}x\ufffd`);
 });
 
+test("line ends and white space are kept where a parser would normalise them", () => {
+  const text = serialize(xml("message", { id: "a\tb\nc\rd" }, xml("body", {}, "e\r\nf\tg")));
+  assert.equal(text, '<message id="a&#9;b&#10;c&#13;d"><body>e&#13;\nf\tg</body></message>');
+});
+
+test("a stanza may name the namespace that its stream has", () => {
+  for (const namespace of ["jabber:client", "jabber:component:accept"]) {
+    assert.equal(parseStanza(`<message xmlns='${namespace}'><body>x</body></message>`).name, "message");
+  }
+});
+
 test("markup in a body is text on the other side", () => {
   const body = "</body></message><message to='mercutio@xmpp.example'><body>&amp;";
   const text = serialize(xml("message", {}, xml("body", {}, body)));
@@ -98,16 +109,6 @@ test("what comes before or behind a stanza makes the whole no stanza", () => {
     "",
   ]) {
     assert.throws(() => parseStanza(text), StanzaSyntaxError, text);
-  }
-});
-
-test("a stanza nested a hundred thousand levels deep is parsed or refused without a crash", () => {
-  const depth = 100_000;
-  const text = `<message>${"<a>".repeat(depth)}${"</a>".repeat(depth)}</message>`;
-  try {
-    parseStanza(text);
-  } catch (error) {
-    assert.ok(error instanceof StanzaSyntaxError);
   }
 });
 
