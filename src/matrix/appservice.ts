@@ -1,96 +1,44 @@
 /** What the homeserver asks of the bridge: Matrix Application Service API v1.15. */
-import { createHash } from "node:crypto";
-import { type RequestHandler, Router } from "express";
-import { readBearer, sameSecret } from "../http/credentials.ts";
-import type { Log } from "../ops/log.ts";
-import { isObject, type MatrixEvent, parseEvent, readString } from "./event.ts";
-import { jsonBody, only, refuse, standardErrors, unknownEndpoint } from "./http-api.ts";
+import { Router } from "express";
+import { isObject, readString } from "./event.ts";
+import { tokenCheck } from "./homeserver-token.ts";
+import { jsonBody, only, refuse } from "./http-api.ts";
+import { senselessDepth } from "./json.ts";
+import { addThirdPartyRoutes, type ThirdParty } from "./third-party.ts";
+import { type TransactionsDeps, transactions } from "./transactions.ts";
 
-export interface AppserviceDeps {
+export interface AppserviceDeps extends TransactionsDeps {
   hsToken: string;
-  log: Log;
-  /** Resolves once every event that matters is stored; rejects if it cannot be. */
-  accept(transaction: { id: string; digest: string; events: MatrixEvent[] }): Promise<void>;
   /** The homeserver's answer to the bridge's own ping is on its way. */
   onPing(transactionId: string | undefined): void;
-  /** The homeserver talks over a connection that it has not used before: it may have been restarted. */
-  onNewConnection(): void;
   /** Whether a user of the bridge's namespace exists, made now if it can be. */
   userExists(userId: string): Promise<boolean>;
+  thirdParty: ThirdParty;
 }
 
-// Synapse sends up to 100 events of 64 KiB and as much ephemeral data in one transaction.
-const limit = "64mb";
+// Synapse sends up to 100 events of 64 KiB, each with earlier contents beside it, and as much ephemeral data.
+const limit = 64 * 1024 * 1024;
 
-const digestOf = (events: readonly MatrixEvent[]): string =>
-  createHash("sha256")
-    .update(events.map(({ event_id }) => event_id).join("\n"))
-    .digest("base64url");
+// COMPAT(homeservers before r0.1.1 of the specification, Dendrite with `legacy_paths`): "Legacy routes", without a prefix.
+const everyPath = (path: string): string[] => [`/_matrix/app/v1${path}`, path];
 
-function tokenCheck({ hsToken, log }: AppserviceDeps): RequestHandler {
-  return (req, res, next) => {
-    const token = readBearer(req.get("authorization"));
-    if (token === undefined) {
-      return refuse(res, 401, "M_MISSING_TOKEN", "The homeserver token is missing.");
-    }
-    const { access_token: inQuery } = req.query;
-    if (!sameSecret(token, hsToken) || (inQuery !== undefined && inQuery !== token)) {
-      log.warn(
-        "a request came with a wrong homeserver token: is hs_token the same in registration and configuration?",
-        {
-          path: req.path,
-          from: req.socket.remoteAddress,
-        },
-      );
-      return refuse(res, 403, "M_FORBIDDEN", "The homeserver token is wrong.");
-    }
-    next();
-  };
-}
-
-function transactions({ accept, onNewConnection, log }: AppserviceDeps): RequestHandler {
-  const connections = new WeakSet<object>();
-  return async (req, res) => {
-    if (!connections.has(req.socket)) {
-      connections.add(req.socket);
-      onNewConnection();
-    }
-    const body: unknown = req.body;
-    if (!isObject(body)) return refuse(res, 400, "M_BAD_JSON", "A transaction is a JSON object.");
-    if (body.events !== undefined && !Array.isArray(body.events)) {
-      return refuse(res, 400, "M_BAD_JSON", "`events` is an array.");
-    }
-    const events: MatrixEvent[] = [];
-    for (const value of body.events ?? []) {
-      const event = parseEvent(value);
-      // Refusing the whole would make the homeserver send the same again for ever, and nothing after it.
-      if (event) events.push(event);
-      else
-        log.warn("an event without the fields that every event has was left out", {
-          txn: String(req.params.txnId),
-        });
-    }
-    await accept({ id: String(req.params.txnId), digest: digestOf(events), events });
-    res.status(200).json({});
-  };
-}
-
-/** Routes below `/_matrix`; every answer is JSON, every error has `errcode` and `error`. */
+/** Routes from the root on; what goes wrong in them is left to the error handler behind them. */
 export function appserviceRoutes(deps: AppserviceDeps): Router {
   const router = Router();
-  const json = jsonBody(limit);
+  // A transaction that is refused comes again for ever, so only the event that is too deep is left out.
+  const json = jsonBody(limit, senselessDepth);
   const authorized = tokenCheck(deps);
 
-  router.route("/app/v1/transactions/:txnId").put(authorized, json, transactions(deps)).all(only("PUT"));
+  router.route(everyPath("/transactions/:txnId")).put(authorized, json, transactions(deps)).all(only("PUT"));
   router
-    .route("/app/v1/ping")
-    .post(authorized, json, (req, res) => {
+    .route("/_matrix/app/v1/ping")
+    .post(authorized, jsonBody(64 * 1024), (req, res) => {
       deps.onPing(isObject(req.body) ? readString(req.body, "transaction_id") : undefined);
       res.status(200).json({});
     })
     .all(only("POST"));
   router
-    .route("/app/v1/users/*userId")
+    .route(everyPath("/users/*userId"))
     .get(authorized, async (req, res) => {
       // Some homeservers leave "/" in a user ID as it is.
       const userId = (req.params.userId as unknown as string[]).join("/");
@@ -99,13 +47,11 @@ export function appserviceRoutes(deps: AppserviceDeps): Router {
     })
     .all(only("GET"));
   router
-    .route("/app/v1/rooms/*alias")
+    .route(everyPath("/rooms/*alias"))
     .get(authorized, (_req, res) =>
       refuse(res, 404, "M_NOT_FOUND", "There is no such room behind this bridge."),
     )
     .all(only("GET"));
-
-  router.use(unknownEndpoint);
-  router.use(standardErrors(deps.log));
+  addThirdPartyRoutes(router, authorized, deps.thirdParty);
   return router;
 }

@@ -1,7 +1,7 @@
 /** The homeserver as the bridge calls it, as its bot or as one of its ghosts: Client-Server API v1.15. */
 import { type Http, type HttpAnswer, type HttpRequest, retryAfterOf } from "../http/client.ts";
 import { type Content, isObject, type MatrixEvent, parseEvent, readString } from "./event.ts";
-import type { EventId, RoomId, UserId } from "./ids.ts";
+import { type EventId, parseRoomId, type RoomId, type UserId } from "./ids.ts";
 import { MatrixError } from "./matrix-error.ts";
 
 /** Key in the content of every event that the bridge sends: what caused it, so that a repeat is recognised. */
@@ -9,7 +9,21 @@ const causeKey = "causeway.cause";
 
 export interface Profile {
   displayName: string | undefined;
+  /** An mxc:// URI. */
+  avatarUrl?: string | undefined;
 }
+
+export interface Thumbnail {
+  type: string;
+  bytes: Buffer;
+}
+
+/** A face beside a name, and what of it fits into an answer over XMPP. */
+const thumbnail = {
+  query: { width: "96", height: "96", method: "crop" },
+  maxBytes: 64 * 1024,
+  timeoutMs: 8000,
+};
 
 export interface MatrixClientDeps {
   http: Http;
@@ -71,7 +85,7 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
     call(doing, { method: "GET", path, repeatable: true, ...(query && { query }) }, as);
   const post = (doing: string, path: string, body: Content, as?: UserId, repeatable = true) =>
     call(doing, { method: "POST", path, body: JSON.stringify(body), repeatable }, as);
-  const put = (doing: string, path: string, body: Content, as: UserId, repeatable = true) =>
+  const put = (doing: string, path: string, body: Content, as?: UserId, repeatable = true) =>
     call(doing, { method: "PUT", path, body: JSON.stringify(body), repeatable }, as);
 
   return {
@@ -100,11 +114,36 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
     async profile(userId: UserId): Promise<Profile | undefined> {
       try {
         const body = await get(`read the profile of ${userId}`, profilePath(userId));
-        return { displayName: readString(body, "displayname") };
+        return { displayName: readString(body, "displayname"), avatarUrl: readString(body, "avatar_url") };
       } catch (error) {
         if (error instanceof MatrixError && error.status === 404) return undefined;
         throw error;
       }
+    },
+
+    /** The homeserver's user directory, as far as the bot may see it. */
+    async searchUsers(term: string, limit: number): Promise<{ userId: string; displayName?: string }[]> {
+      const path = "/_matrix/client/v3/user_directory/search";
+      const { results } = await post("search the user directory", path, { search_term: term, limit });
+      return (Array.isArray(results) ? results : []).flatMap((result: unknown) => {
+        if (!isObject(result)) return [];
+        const [userId, displayName] = [readString(result, "user_id"), readString(result, "display_name")];
+        return userId ? [{ userId, ...(displayName !== undefined && { displayName }) }] : [];
+      });
+    },
+
+    /** @returns a small picture of the media, or undefined where there is none that is small enough. */
+    async thumbnail(mxc: string): Promise<Thumbnail | undefined> {
+      const [, server, mediaId] = /^mxc:\/\/([^/]+)\/([A-Za-z0-9_-]+)$/.exec(mxc) ?? [];
+      if (!server || !mediaId) return undefined;
+      const media = `thumbnail/${segment(server)}/${mediaId}`;
+      // COMPAT(homeservers before Matrix 1.11): media is under the second path only, and needs no token there.
+      for (const path of [`/_matrix/client/v1/media/${media}`, `/_matrix/media/v3/${media}`]) {
+        const { status, bytes, headers } = await ask({ method: "GET", path, ...thumbnail });
+        if (bytes) return { type: headers["content-type"]?.split(";", 1)[0] ?? "", bytes };
+        if (status !== 404 && status !== 405) return undefined;
+      }
+      return undefined;
     },
 
     async createRoom(ghost: UserId, body: Content): Promise<RoomId> {
@@ -162,6 +201,34 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
       const body = { ...content, [causeKey]: txnId };
       const answer = await put(`send to ${roomId}`, path, body, ghost, false);
       return readString(answer, "event_id") as EventId;
+    },
+
+    /** Takes an event's content away, for everyone. */
+    async redact(
+      ghost: UserId,
+      roomId: RoomId,
+      eventId: EventId,
+      txnId: string,
+      reason: string,
+    ): Promise<void> {
+      const path = `${room(roomId)}/redact/${segment(eventId)}/${segment(txnId)}`;
+      await put(`redact ${eventId}`, path, { reason }, ghost);
+    },
+
+    /** Rooms in the directory that a network of ours has on the homeserver; the first few hundred of them. */
+    async publishedRooms(instanceId: string): Promise<RoomId[]> {
+      const body = { third_party_instance_id: instanceId, limit: 500 };
+      const { chunk } = await post("list published rooms", "/_matrix/client/v3/publicRooms", body);
+      const entries: unknown[] = Array.isArray(chunk) ? chunk : [];
+      return entries.flatMap(
+        (entry) => parseRoomId((isObject(entry) && readString(entry, "room_id")) || "") ?? [],
+      );
+    },
+
+    /** Takes a room out of the directory of a network of ours. */
+    async unpublish(networkId: string, roomId: RoomId): Promise<void> {
+      const path = `/_matrix/client/v3/directory/list/appservice/${segment(networkId)}/${segment(roomId)}`;
+      await put(`unpublish ${roomId}`, path, { visibility: "private" });
     },
 
     /** What happened in the room after the event, oldest first; undefined if the event is not among the last thousand. */

@@ -1,5 +1,6 @@
 /** Events as a homeserver pushes them to an application service (Client-Server API v1.15, "Room event format"). */
 import type { EventId, RoomId, UserId } from "./ids.ts";
+import { isDeeperThan, maxDepth } from "./json.ts";
 
 export type Content = Record<string, unknown>;
 
@@ -20,7 +21,7 @@ const text = (value: unknown): value is string => typeof value === "string" && v
 
 /**
  * Reads an event that came from outside, and keeps only the fields that the bridge uses.
- * @returns undefined where a field that every event has is missing or of another type.
+ * @returns undefined where a field that every event has is missing or of another type, or the content too deep.
  */
 export function parseEvent(value: unknown): MatrixEvent | undefined {
   if (!isObject(value)) return undefined;
@@ -28,6 +29,7 @@ export function parseEvent(value: unknown): MatrixEvent | undefined {
   if (!text(event_id) || !text(type) || !text(room_id) || !text(sender) || !isObject(content))
     return undefined;
   if (state_key !== undefined && typeof state_key !== "string") return undefined;
+  if (isDeeperThan(maxDepth, content)) return undefined;
   return {
     event_id: event_id as EventId,
     type,

@@ -99,7 +99,7 @@ test("a profile that nobody has is undefined, and one without a name has none", 
     path.includes("nobody") ? refusal(404, "M_NOT_FOUND") : {},
   );
   assert.equal(await client.profile("@nobody:hs.example" as UserId), undefined);
-  assert.deepEqual(await client.profile(ghost), { displayName: undefined });
+  assert.deepEqual(await client.profile(ghost), { displayName: undefined, avatarUrl: undefined });
 });
 
 test("members are those who are in the room or invited", async (t) => {
@@ -179,4 +179,78 @@ test("events after one are all those newer, oldest first, over several pages", a
     ["$3", "$4", "$5"],
   );
   assert.equal(requests.length, 2);
+});
+
+test("a search of the user directory keeps what is usable of its results", async (t) => {
+  const results = [
+    { user_id: "@juliet:hs.example", display_name: "Juliet" },
+    { user_id: "@nurse:hs.example", display_name: null },
+    { display_name: "Nobody" },
+    "no result",
+  ];
+  const { client, requests } = await setUp(t, () => ({ limited: true, results }));
+  assert.deepEqual(await client.searchUsers("j", 5), [
+    { userId: "@juliet:hs.example", displayName: "Juliet" },
+    { userId: "@nurse:hs.example" },
+  ]);
+  assert.deepEqual(
+    [requests[0]?.path, requests[0]?.body],
+    ["/_matrix/client/v3/user_directory/search", '{"search_term":"j","limit":5}'],
+  );
+});
+
+test("a thumbnail is asked for where media is today, and else where older homeservers have it", async (t) => {
+  const old = "/_matrix/media/v3/thumbnail/hs.example/abc";
+  const { client, requests } = await setUp(t, ({ path }) =>
+    path === old
+      ? { status: 200, headers: { "content-type": "image/png; x=y" }, body: "picture" }
+      : refusal(404, "M_UNRECOGNIZED"),
+  );
+  const found = await client.thumbnail("mxc://hs.example/abc");
+  assert.deepEqual([found?.type, String(found?.bytes)], ["image/png", "picture"]);
+  assert.deepEqual(
+    requests.map(({ path, query }) => [path, query.toString()]),
+    ["/_matrix/client/v1/media/thumbnail/hs.example/abc", old].map((path) => [
+      path,
+      "width=96&height=96&method=crop",
+    ]),
+  );
+  for (const wrong of ["mxc://hs.example/a/b", "mxc://hs.example/..", "https://hs.example/abc", ""]) {
+    assert.equal(await client.thumbnail(wrong), undefined);
+  }
+  assert.equal(requests.length, 2);
+});
+
+test("an event is redacted under an ID of its own, with the reason", async (t) => {
+  const { client, requests } = await setUp(t, () => ({ event_id: "$2" }));
+  await client.redact(ghost, garden, "$a/b" as EventId, "cause/1", "It held a secret.");
+  const [{ method, path, query, body } = assert.fail()] = requests;
+  assert.equal(
+    `${method} ${path}`,
+    "PUT /_matrix/client/v3/rooms/!gar%2Fden%3Ahs.example/redact/%24a%2Fb/cause%2F1",
+  );
+  assert.deepEqual(Object.fromEntries(query), { user_id: ghost });
+  assert.deepEqual(JSON.parse(body), { reason: "It held a secret." });
+});
+
+test("rooms in a network's directory are listed and taken off it as the application service", async (t) => {
+  const chunk = [{ room_id: garden }, { room_id: "no room" }, { name: "x" }, null];
+  const { client, requests } = await setUp(t, ({ method }) => (method === "POST" ? { chunk } : {}));
+  assert.deepEqual(await client.publishedRooms("causeway/1|xmpp"), [garden]);
+  await client.unpublish("xmpp", garden);
+  assert.deepEqual(
+    requests.map(({ method, path, query, body }) => [
+      `${method} ${path}`,
+      query.toString(),
+      JSON.parse(body),
+    ]),
+    [
+      ["POST /_matrix/client/v3/publicRooms", "", { third_party_instance_id: "causeway/1|xmpp", limit: 500 }],
+      [
+        "PUT /_matrix/client/v3/directory/list/appservice/xmpp/!gar%2Fden%3Ahs.example",
+        "",
+        { visibility: "private" },
+      ],
+    ],
+  );
 });

@@ -44,7 +44,7 @@ async function configFor({ homeserver, prosody, database, config }: BridgeOption
     xmpp: {
       component: prosody.component,
       restUrl: prosody.restUrl,
-      restAuth: { username: prosody.component, password: prosody.secret },
+      ...(!prosody.oldModule && { restAuth: { username: prosody.component, password: prosody.secret } }),
       callbackSecret: prosody.callbackSecret,
     },
     listen: { host: "127.0.0.1", port },

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
+import { parseStanza } from "../../src/xmpp/stanza.ts";
 
 export interface CallbackAnswer {
   status: number;
@@ -16,13 +17,23 @@ export interface OpenCallback {
   socket: Socket;
 }
 
+/** As mod_rest fills it into the URL. */
+function senderOf(body: string): string | undefined {
+  try {
+    const { from } = parseStanza(body).attrs;
+    return from && encodeURIComponent(from);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Connects and writes nothing yet: Prosody opens its connections in the order of the stanzas and writes to them in
  * any order.
  * @param url with user and password, as in `rest_callback_url`.
  */
 export function openCallback(url: string): OpenCallback {
-  const { hostname, port, pathname, username, password } = new URL(url);
+  const { hostname, port, pathname, search, username, password } = new URL(url);
   const socket = connect(Number(port), hostname);
   // Whoever sends learns of it; a connection that nobody uses may break in silence.
   socket.on("error", () => undefined);
@@ -34,7 +45,7 @@ export function openCallback(url: string): OpenCallback {
         method,
         host: hostname,
         port,
-        path: pathname,
+        path: pathname + search.replace("{from}", (unfilled) => senderOf(body) ?? unfilled),
         auth: `${username}:${password}`,
         headers: {
           connection: "close",

@@ -3,6 +3,7 @@
  * uses, over HTTP, and Matrix users whom a test or a demonstration leads by the hand.
  */
 import { createPusher } from "./fake-pusher.ts";
+import { createPushers } from "./fake-pushers.ts";
 import { type Content, createRooms, Refusal, type RoomEvent } from "./fake-rooms.ts";
 import { type Answer, type SeenRequest, startFakeServer } from "./fake-server.ts";
 
@@ -50,9 +51,12 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
   const { asToken = "as-token-0123456789", hsToken = "hs-token-0123456789" } = options;
   const bot = `@${userPrefix}bot:${domain}`;
   const names = new Map<string, string | undefined>([[bot, undefined]]);
+  const avatars = new Map<string, string>();
+  const thumbnails = new Map<string, Answer>();
   const isOurs = (userId: string): boolean => userId.startsWith(`@${userPrefix}`);
   const cache = createTransactionCache();
   let bridgeUrl: string | undefined;
+  const pushers = createPushers();
   const pusher = createPusher({ hsToken, url: () => bridgeUrl });
 
   const rooms = createRooms(domain, (event, room) => {
@@ -80,7 +84,17 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
   const profile = (userId: string): Content => {
     if (!names.has(userId)) throw new Refusal(404, "M_NOT_FOUND", `there is no ${userId}`);
     const displayname = names.get(userId);
-    return displayname === undefined ? {} : { displayname };
+    const avatar = avatars.get(userId);
+    return {
+      ...(displayname !== undefined && { displayname }),
+      ...(avatar !== undefined && { avatar_url: avatar }),
+    };
+  };
+  const searchUsers = (term: string): Content => {
+    const fits = ([userId, name]: [string, string | undefined]): boolean =>
+      userId.includes(term) || (name ?? "").toLowerCase().includes(term.toLowerCase());
+    const results = [...names].filter(fits).map(([user_id, display_name]) => ({ user_id, display_name }));
+    return { limited: false, results };
   };
   const messages = (userId: string, roomId: string, query: URLSearchParams): Content => {
     const { senders }: { senders?: string[] } = JSON.parse(query.get("filter") ?? "{}");
@@ -102,6 +116,17 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
     }
     return { chunk: [...newest.values()] };
   };
+  /** What an application service's network has in the room directory: room by ID, its network beside it. */
+  const directory = new Map<string, string>();
+  const published = ({ third_party_instance_id: instance }: Content): Content => ({
+    chunk: [...directory]
+      .filter(([, network]) => instance === `${appserviceId}|${network}`)
+      .map(([room_id]) => ({ room_id, num_joined_members: 1, world_readable: false, guest_can_join: false })),
+  });
+  const setPublished = (network: string, roomId: string, { visibility }: Content): void => {
+    if (visibility === "public") directory.set(roomId, network);
+    else if (directory.get(roomId) === network) directory.delete(roomId);
+  };
   const nothing = (done: unknown): Content => (done === undefined ? {} : {});
 
   const room = "/_matrix/client/v3/rooms/([^/]+)";
@@ -109,6 +134,7 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
     [
       ["POST", "/_matrix/client/v1/appservice/([^/]+)/ping", (_u, [id = ""], req) => ping(id, bodyOf(req))],
       ["POST", "/_matrix/client/v3/register", (_u, _p, req) => register(String(bodyOf(req).username))],
+      ["GET", "/_matrix/client/v3/account/whoami", (user_id) => ({ user_id })],
       ["GET", "/_matrix/client/v3/profile/([^/]+)", (_u, [id = ""]) => profile(id)],
       [
         "PUT",
@@ -116,6 +142,11 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
         (_u, [id = ""], req) => nothing(void names.set(id, String(bodyOf(req).displayname))),
       ],
       ["POST", "/_matrix/client/v3/createRoom", (u, _p, req) => ({ room_id: rooms.create(u, bodyOf(req)) })],
+      [
+        "POST",
+        "/_matrix/client/v3/user_directory/search",
+        (_u, _p, req) => searchUsers(String(bodyOf(req).search_term)),
+      ],
       ["GET", "/_matrix/client/v3/joined_rooms", (u) => ({ joined_rooms: rooms.joinedBy(u) })],
       ["POST", `${room}/join`, (u, [id = ""]) => nothing(rooms.join(u, id))],
       [
@@ -131,6 +162,19 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
       ["GET", `${room}/state/([^/]+)/`, (u, [id = "", type = ""]) => rooms.state(u, id, type)],
       ["GET", `${room}/members`, (u, [id = ""]) => members(u, id)],
       ["GET", `${room}/messages`, (u, [id = ""], req) => messages(u, id, req.query)],
+      [
+        "PUT",
+        `${room}/redact/([^/]+)/([^/]+)`,
+        (u, [id = "", eventId = ""], req) => ({
+          event_id: cache.once(req.path, () => rooms.redact(u, id, eventId, String(bodyOf(req).reason))),
+        }),
+      ],
+      ["POST", "/_matrix/client/v3/publicRooms", (_u, _p, req) => published(bodyOf(req))],
+      [
+        "PUT",
+        "/_matrix/client/v3/directory/list/appservice/([^/]+)/([^/]+)",
+        (_u, [network = "", id = ""], req) => nothing(setPublished(network, id, bodyOf(req))),
+      ],
       [
         "PUT",
         `${room}/send/([^/]+)/([^/]+)`,
@@ -151,15 +195,24 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
     return userId;
   };
 
+  const answerTo = async (request: SeenRequest): Promise<Answer> => {
+    const media = /^\/_matrix\/client\/v1\/media\/thumbnail\/(.+)$/.exec(request.path)?.[1];
+    const thumbnail = media && actingUser(request) === bot ? thumbnails.get(`mxc://${media}`) : undefined;
+    if (thumbnail) return thumbnail;
+    if (pushers.isFor(request)) return json(200, pushers.set(request));
+    for (const [method, path, route] of routes) {
+      const found = method === request.method ? path.exec(request.path) : null;
+      if (!found) continue;
+      const params = found.slice(1).map(decodeURIComponent);
+      return json(200, await route(actingUser(request), params, request));
+    }
+    throw new Refusal(404, "M_UNRECOGNIZED", `no ${request.method} ${request.path}`);
+  };
   const server = await startFakeServer(async (request) => {
+    // The one question that takes no token.
+    if (request.path === "/_matrix/client/versions") return json(200, { versions: ["v1.12"] });
     try {
-      for (const [method, path, route] of routes) {
-        const found = method === request.method ? path.exec(request.path) : null;
-        if (!found) continue;
-        const params = found.slice(1).map(decodeURIComponent);
-        return json(200, await route(actingUser(request), params, request));
-      }
-      throw new Refusal(404, "M_UNRECOGNIZED", `no ${request.method} ${request.path}`);
+      return await answerTo(request);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       return json(error.status, { errcode: error.errcode, error: error.message });
@@ -180,6 +233,14 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
       rooms.send(userId, roomId, type, content, stateKey);
     return {
       userId,
+      /** The name and picture from now on; the picture as the homeserver's media repository answers for it. */
+      setProfile(name: string, mxc?: string, picture?: Answer): void {
+        names.set(userId, name);
+        if (mxc !== undefined) avatars.set(userId, mxc);
+        if (mxc !== undefined && picture) thumbnails.set(mxc, picture);
+      },
+      /** As if the account had never been. */
+      vanish: (): void => void names.delete(userId),
       createRoom(body: Parameters<typeof rooms.create>[1] = {}): string {
         void askForGhosts(body.invite ?? []);
         return rooms.create(userId, body);
@@ -204,6 +265,8 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
           .filter(({ type, sender }) => type === "m.room.message" && sender !== userId)
           .map(({ content }) => String(content.body)),
       invites: (): string[] => rooms.invitesOf(userId),
+      accessToken: pushers.tokenOf(userId),
+      pushers: () => pushers.of(userId),
       rooms: (): string[] => rooms.joinedBy(userId),
     };
   };
@@ -223,6 +286,7 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
     },
     user,
     rooms,
+    directory,
     pushTransaction: pusher.pushTransaction,
     /** Any request of the homeserver to the bridge. */
     call: pusher.call,

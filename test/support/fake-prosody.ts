@@ -3,17 +3,21 @@
  * or a demonstration leads by the hand.
  */
 import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { shapeOfStatus } from "../../src/mapping/errors.ts";
 import { bareOf, domainOf, type Jid } from "../../src/xmpp/jid.ts";
 import { type Element, errorReply, parseStanza, serialize, xml } from "../../src/xmpp/stanza.ts";
 import { type CallbackAnswer, type OpenCallback, openCallback } from "./fake-callback.ts";
 import { type Answer, type SeenRequest, startFakeServer } from "./fake-server.ts";
+import { handedOver2019, page, streamError } from "./recorded-answers.ts";
 
 export interface ProsodyOptions {
   domain?: string;
   component?: string;
   secret?: string;
   callbackSecret?: string;
+  /** Of 2019-12-30: without credentials, 500 for what it hands over, 400 for most of what it refuses. */
+  oldModule?: boolean;
 }
 
 export type FakeProsody = Awaited<ReturnType<typeof startFakeProsody>>;
@@ -27,10 +31,11 @@ const xmppAnswer = (stanza: Element): Answer => ({
 });
 
 /** What Prosody makes of the callback's answer: the stanza that goes back to the sender, if any. */
-function replyOf(stanza: Element, answer: CallbackAnswer): Element | undefined {
+function replyOf(stanza: Element, answer: CallbackAnswer, oldModule: boolean): Element | undefined {
   const { type, from, to, id } = stanza.attrs;
-  const asks = stanza.name === "iq" && (type === "get" || type === "set");
-  if (type === "error" || (stanza.name === "iq" && !asks)) return undefined;
+  // The old module takes answers to IQs for questions.
+  const asks = stanza.name === "iq" && (oldModule || type === "get" || type === "set");
+  if (!oldModule && (type === "error" || (stanza.name === "iq" && !asks))) return undefined;
   const emptyResult = xml("iq", { type: "result", from: to, to: from, id });
   if (answer.status === 202 || answer.status === 204) return asks ? emptyResult : undefined;
   if (answer.contentType === "application/xmpp+xml" && answer.body !== "") {
@@ -44,14 +49,16 @@ function replyOf(stanza: Element, answer: CallbackAnswer): Element | undefined {
 
 export async function startFakeProsody(options: ProsodyOptions = {}) {
   const { domain = "xmpp.test", component = "bridge.xmpp.test" } = options;
-  const { secret = "component secret", callbackSecret = "callback0123456789" } = options;
+  const { secret = "component secret", callbackSecret = "callback0123456789", oldModule = false } = options;
   const credentials = `Basic ${Buffer.from(`${component}:${secret}`).toString("base64")}`;
   const inboxes = new Map<string, Element[]>();
+  const iqAnswers = new Map<string, (iq: Element) => Element | undefined>();
   let bridgeUrl: string | undefined;
 
   const callbackUrl = (): string => {
     // Nothing listens on the discard port, so this is a bridge that is down.
-    const url = new URL("/xmpp/callback", bridgeUrl ?? "http://127.0.0.1:9");
+    const path = oldModule ? "/xmpp/callback" : "/xmpp/callback?from={from}";
+    const url = new URL(path, bridgeUrl ?? "http://127.0.0.1:9");
     Object.assign(url, { username: "prosody", password: callbackSecret });
     return url.href;
   };
@@ -60,7 +67,11 @@ export async function startFakeProsody(options: ProsodyOptions = {}) {
   /** Hands a stanza to the component; resolves with the stanza that goes back to its sender, if any. */
   const deliver = async (stanza: Element, callback = open()): Promise<Element | undefined> => {
     try {
-      return replyOf(stanza, await callback.send(serialize(stanza)));
+      const reply = replyOf(stanza, await callback.send(serialize(stanza)), oldModule);
+      const goesRound = oldModule && reply?.name === "iq" && domainOf(reply.attrs.to as Jid) === component;
+      // Matched with what was asked and yet handed over; what comes of that goes the same way, and so on.
+      if (reply && goesRound) void deliver(reply);
+      return reply;
     } catch {
       if (stanza.attrs.type === "error") return undefined;
       return errorReply(stanza, { type: "wait", condition: "recipient-unavailable" });
@@ -72,7 +83,22 @@ export async function startFakeProsody(options: ProsodyOptions = {}) {
     return inbox !== undefined;
   };
 
-  const route = async (stanza: Element): Promise<Answer> => {
+  const failed = (condition: string, text: string): Answer => ({
+    status: 500,
+    body: streamError(condition, text),
+  });
+
+  /** Users' clients answer with what the test has told them to; without that nobody answers in time. */
+  const ask = async (iq: Element, timeoutSeconds: number): Promise<Answer> => {
+    const answer = iqAnswers.get(bareOf(iq.attrs.to as Jid));
+    if (!answer) return xmppAnswer(errorReply(iq, { type: "cancel", condition: "service-unavailable" }));
+    const reply = answer(iq);
+    if (reply) return xmppAnswer(reply);
+    await delay(timeoutSeconds * 1000, undefined, { ref: false });
+    return failed("remote-server-timeout", "IQ stanza timed out");
+  };
+
+  const route = async (stanza: Element, timeoutSeconds: number): Promise<Answer> => {
     const { to = component, type } = stanza.attrs;
     if (domainOf(to as Jid) === component) {
       if (stanza.name !== "iq") {
@@ -82,6 +108,7 @@ export async function startFakeProsody(options: ProsodyOptions = {}) {
       const reply = await deliver(stanza);
       return reply ? xmppAnswer(reply) : { status: 202 };
     }
+    if (stanza.name === "iq" && domainOf(to as Jid) === domain) return ask(stanza, timeoutSeconds);
     // Other servers are assumed to take everything.
     if (domainOf(to as Jid) !== domain || receive(stanza)) return { status: 202 };
     const quiet = type === "error" || stanza.name === "presence";
@@ -89,8 +116,34 @@ export async function startFakeProsody(options: ProsodyOptions = {}) {
     return xmppAnswer(errorReply(stanza, { type: "cancel", condition: "service-unavailable" }));
   };
 
-  const handle = async ({ method, path, headers, body }: SeenRequest): Promise<Answer> => {
+  const handleOld = async ({ headers, body }: SeenRequest): Promise<Answer> => {
+    const refuse = (status: number, title: string, why: string): Answer => ({
+      status,
+      headers: { "content-type": "text/html; charset=utf-8" },
+      body: page(`${status} ${title}`, "That&apos;s all I know.", why),
+    });
+    if (headers["content-type"] !== "application/xmpp+xml") {
+      return refuse(415, "Unsupported Media Type", "&apos;application/xmpp+xml&apos; expected");
+    }
+    let stanza: Element;
+    try {
+      stanza = parseStanza(body);
+    } catch {
+      return refuse(400, "Bad Request", "unclosed token (line 1, col 1))");
+    }
+    if (stanza.attrs.to === undefined) return refuse(400, "Bad Request", "Invalid destination JID");
+    if (domainOf(stanza.attrs.from as Jid) !== component) {
+      return refuse(403, "Forbidden", "Source JID must belong to current host");
+    }
+    const answer = await route(stanza, 120);
+    const handedOver = answer.status === 202 && stanza.name !== "iq";
+    return handedOver ? { status: 500, body: handedOver2019 } : answer;
+  };
+
+  const handle = async (request: SeenRequest): Promise<Answer> => {
+    const { method, path, headers, body } = request;
     if (path !== "/rest" || method !== "POST") return { status: 404 };
+    if (oldModule) return handleOld(request);
     if (headers.authorization === undefined) return { status: 401, headers: { "www-authenticate": "Basic" } };
     if (headers.authorization !== credentials) return { status: 403 };
     if (headers["content-type"]?.split(";")[0] !== "application/xmpp+xml") return { status: 415 };
@@ -104,7 +157,7 @@ export async function startFakeProsody(options: ProsodyOptions = {}) {
     stanza.attrs.from ??= component;
     if (domainOf(stanza.attrs.from as Jid) !== component) return { status: 403 };
     if (stanza.attrs.xmlns !== undefined) return { status: 422 };
-    return route(stanza);
+    return route(stanza, Number(headers["prosody-rest-timeout"] ?? 120));
   };
   const server = await startFakeServer(handle);
 
@@ -128,6 +181,8 @@ export async function startFakeProsody(options: ProsodyOptions = {}) {
       /** The messages with a body among them that are no errors. */
       messages: (): Element[] =>
         inbox.filter((stanza) => stanza.attrs.type !== "error" && stanza.getChild("body") !== undefined),
+      /** What the client answers to IQs from now on; for undefined it lets the time limit pass. */
+      answerIqs: (answer: (iq: Element) => Element | undefined): void => void iqAnswers.set(jid, answer),
       bodies: (): string[] =>
         inbox.flatMap((stanza) => (stanza.attrs.type === "error" ? [] : (stanza.getChildText("body") ?? []))),
       errors: (): Element[] => inbox.filter(({ attrs }) => attrs.type === "error"),
@@ -158,6 +213,7 @@ export async function startFakeProsody(options: ProsodyOptions = {}) {
 
   /** mod_rest asks when it is loaded what the callback takes. */
   const announce = async (): Promise<void> => {
+    if (oldModule) return;
     await open()
       .send("", {}, "OPTIONS")
       .catch(() => undefined);
@@ -170,6 +226,7 @@ export async function startFakeProsody(options: ProsodyOptions = {}) {
     component,
     secret,
     callbackSecret,
+    oldModule,
     user,
     /** A connection to the callback, for requests that Prosody itself would not make. */
     open,

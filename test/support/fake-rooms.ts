@@ -118,6 +118,16 @@ export function createRooms(domain: string, onEvent: (event: RoomEvent, room: Ro
     ban: remove("ban"),
     send: (sender: string, roomId: string, type: string, content: Content, stateKey?: string): string =>
       add(joined(roomId, sender), sender, type, content, stateKey),
+    /** Takes the event's content away. */
+    redact(sender: string, roomId: string, eventId: string, reason?: string): string {
+      const room = joined(roomId, sender);
+      const event = room.events.find(({ event_id }) => event_id === eventId);
+      if (event) event.content = {};
+      return add(room, sender, "m.room.redaction", {
+        redacts: eventId,
+        ...(reason !== undefined && { reason }),
+      });
+    },
     /** The newest state event of a type with an empty key. */
     state(userId: string, roomId: string, type: string): Content {
       const found = joined(roomId, userId).events.findLast((e) => e.type === type && e.state_key === "");
