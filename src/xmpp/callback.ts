@@ -1,6 +1,8 @@
 /** What Prosody hands to the bridge: mod_rest's callback, one stanza a request, never repeated. */
-import express, { type ErrorRequestHandler, type RequestHandler, type Response, Router } from "express";
+import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from "express";
+import { BodyError, readBody } from "../http/body.ts";
 import { readBasic, sameSecret } from "../http/credentials.ts";
+import type { Strangers } from "../http/strangers.ts";
 import type { Log } from "../ops/log.ts";
 import type { ArrivalOrder } from "./arrival-order.ts";
 import { type Element, errorReply, parseStanza, StanzaSyntaxError, serialize } from "./stanza.ts";
@@ -8,16 +10,19 @@ import { type Element, errorReply, parseStanza, StanzaSyntaxError, serialize } f
 export interface CallbackDeps {
   secret: string;
   order: ArrivalOrder;
+  strangers: Strangers;
   log: Log;
   /** Resolves once a message or presence is stored, or is known to need no storing. */
   receive(stanza: Element): Promise<void>;
   answerIq(request: Element): Promise<Element>;
+  /** An IQ of type result or error, which asks for no answer. */
+  onIqAnswer(answer: Element): void;
   /** mod_rest asks once, when it is loaded, what the callback takes. */
   onProsodyStart(): void;
 }
 
 // Stanzas from other servers may be larger than the 192 KiB that mod_rest itself takes.
-const limit = "1mb";
+const limit = 1024 * 1024;
 
 /** Express would add a charset, for which mod_rest of 2019 ignores the body; a text body would be sent as a message. */
 function answer(res: Response, status: number, stanza?: Element): void {
@@ -26,28 +31,60 @@ function answer(res: Response, status: number, stanza?: Element): void {
   res.end(body);
 }
 
-function credentialCheck({ secret, order, log }: CallbackDeps): RequestHandler {
-  return (req, res, next) => {
+const wrongCredentials =
+  "a callback came with wrong credentials: rest_callback_url must be the one that `causeway prosody-config` prints";
+
+function credentialCheck({ secret, order, strangers }: CallbackDeps): RequestHandler {
+  return async (req, res, next) => {
     if (sameSecret(readBasic(req.get("authorization")) ?? "", `prosody:${secret}`)) return next();
-    log.warn(
-      "a callback came with wrong credentials: rest_callback_url must be the one that `causeway prosody-config` prints",
-      { from: req.socket.remoteAddress },
-    );
     order.ignore(req.socket);
-    res.setHeader("www-authenticate", 'Basic realm="causeway"');
-    answer(res, 401);
+    const wait = await strangers.refused(req, wrongCredentials);
+    if (wait === undefined) {
+      res.setHeader("www-authenticate", 'Basic realm="restricted"');
+      return answer(res, 401);
+    }
+    res.setHeader("retry-after", Math.ceil(wait / 1000));
+    answer(res, 429);
   };
+}
+
+/** Undefined where it was no fault of the request's. */
+function statusOf(error: unknown): number | undefined {
+  if (error instanceof StanzaSyntaxError) return 400;
+  return error instanceof BodyError ? error.status : undefined;
+}
+
+/** RFC 6120 §11.6 knows no other encoding. */
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function decode(bytes: Buffer): string {
+  try {
+    return utf8.decode(bytes);
+  } catch (error) {
+    throw new StanzaSyntaxError("not UTF-8", { cause: error });
+  }
+}
+
+/**
+ * mod_rest copies xml:lang into a header as it is, so that whoever puts line ends into it ends the headers and has a
+ * stanza of theirs, from any sender, read as the body. The URL comes before all that, and names the true sender.
+ * COMPAT(mod_rest of 2019-12-30): it leaves the URL as it is.
+ */
+function checkSender(req: Request, stanza: Element): void {
+  const { from } = req.query;
+  if (from === undefined || from === "{from}" || from === stanza.attrs.from) return;
+  throw new StanzaSyntaxError("its sender is not the one that Prosody named");
 }
 
 const errors =
   ({ order, log }: CallbackDeps): ErrorRequestHandler =>
-  (error, req, res, next) => {
+  (error, req, res, _next) => {
     order.ignore(req.socket);
-    if (res.headersSent) return next(error);
-    const malformed = error instanceof StanzaSyntaxError;
-    if (malformed || error?.status < 500) {
-      log.warn("a callback that is no stanza was refused", { problem: error.message });
-      return answer(res, malformed ? 400 : error.status);
+    if (res.headersSent) return void res.destroy();
+    const status = statusOf(error);
+    if (status !== undefined) {
+      log.warn("a callback that is no stanza was refused", { error });
+      return answer(res, status);
     }
     // Any 5xx but 507 would make a MUC remove the addressee; "resource-constraint, wait" says try again.
     log.error("a stanza could not be stored and was refused", { error });
@@ -56,7 +93,7 @@ const errors =
 
 /** The route at `/xmpp/callback`. */
 export function callbackRoutes(deps: CallbackDeps): Router {
-  const { order, receive, answerIq, onProsodyStart, log } = deps;
+  const { order, receive, answerIq, onIqAnswer, onProsodyStart, log } = deps;
   const take = async (stanza: Element, stillThere: boolean, res: Response): Promise<void> => {
     const { type, from, to } = stanza.attrs;
     if (!stillThere) return log.warn("Prosody gave a callback up before its turn", { from });
@@ -65,7 +102,10 @@ export function callbackRoutes(deps: CallbackDeps): Router {
       return answer(res, 202);
     }
     // Answers to nothing: any reply would start a loop (docs/servers.md).
-    if (type !== "get" && type !== "set") return answer(res, 202);
+    if (type !== "get" && type !== "set") {
+      onIqAnswer(stanza);
+      return answer(res, 202);
+    }
     try {
       answer(res, 200, await answerIq(stanza));
     } catch (error) {
@@ -82,12 +122,16 @@ export function callbackRoutes(deps: CallbackDeps): Router {
     res.setHeader("accept", "application/xmpp+xml");
     answer(res, 200);
   });
-  router.post("/", express.raw({ type: () => true, limit }), async (req, res) => {
+  router.post("/", async (req, res) => {
     // Malformed bodies must not hold up their successors, so parsing comes before waiting.
-    const stanza = parseStanza(String(req.body));
+    const stanza = parseStanza(decode(await readBody(req, limit)));
+    checkSender(req, stanza);
     await order.turn(req.socket, (stillThere) => take(stanza, stillThere, res));
   });
-  router.all("/", (_req, res) => answer(res, 405));
+  router.use((req, res) => {
+    order.ignore(req.socket);
+    answer(res, req.path === "/" ? 405 : 404);
+  });
   router.use(errors(deps));
   return router;
 }

@@ -1,22 +1,35 @@
 /** Prosody as the bridge calls it: `POST /rest` of mod_rest, one stanza a request. */
 import type { Http, HttpAnswer } from "../http/client.ts";
 import { failureOfRest } from "../mapping/errors.ts";
-import {
-  type Element,
-  parseStanza,
-  readError,
-  type StanzaError,
-  StanzaSyntaxError,
-  serialize,
-} from "./stanza.ts";
+import { type RestReason, readRestAnswer } from "./rest-answer.ts";
+import { type Element, readError, type StanzaError, serialize } from "./stanza.ts";
 
 /** mod_rest did not take the request itself, whatever its stanza says. */
 export class RestError extends Error {
   override readonly name = "RestError";
   readonly status: number;
-  constructor(status: number, body: string) {
-    super(`mod_rest answered ${status}${body ? `: ${body.slice(0, 200)}` : ""}`);
+  readonly condition: string | undefined;
+  constructor(status: number, { condition, text }: RestReason) {
+    const why = text ?? condition;
+    super(`mod_rest answered ${status}${why ? `: ${why}` : ""}`);
     this.status = status;
+    this.condition = condition;
+  }
+}
+
+/** The IQ was taken, and its addressee has not answered in time. */
+export class IqTimeoutError extends Error {
+  override readonly name = "IqTimeoutError";
+  constructor() {
+    super("the IQ was not answered in time");
+  }
+}
+
+/** The IQ was taken, and what came is no answer to it: nothing at all, or no stanza. */
+export class IqUnansweredError extends Error {
+  override readonly name = "IqUnansweredError";
+  constructor(what: string) {
+    super(`mod_rest took an IQ and answered it with ${what}`);
   }
 }
 
@@ -40,13 +53,24 @@ export interface XmppClientDeps {
   onContact?: (problem: string | undefined) => void;
 }
 
+export interface IqAnswer {
+  result: Element;
+  /** What came along ahead of the result, as the messages of an archive do (XEP-0313). */
+  messages: Element[];
+}
+
 export interface XmppClient {
   /**
-   * Hands one stanza to Prosody.
+   * Hands a message or presence to Prosody.
    * @returns the stanza that Prosody answered at once, or undefined where it accepted without one.
    * @throws StanzaRefusedError, RestError, or NoAnswerError.
    */
   send(stanza: Element): Promise<Element | undefined>;
+  /**
+   * Hands an IQ of type get or set to Prosody and waits for its result.
+   * @throws StanzaRefusedError, IqTimeoutError, IqUnansweredError, RestError, or NoAnswerError.
+   */
+  ask(iq: Element, timeoutSeconds: number): Promise<IqAnswer>;
 }
 
 const authorization = (auth: RestAuth): string =>
@@ -54,15 +78,12 @@ const authorization = (auth: RestAuth): string =>
     ? `Bearer ${auth.bearer}`
     : `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString("base64")}`;
 
-const readReply = (answer: HttpAnswer): Element | undefined => {
-  if (answer.status !== 200 || answer.body.trim() === "") return undefined;
-  try {
-    return parseStanza(answer.body);
-  } catch (error) {
-    if (error instanceof StanzaSyntaxError) return undefined;
-    throw error;
-  }
+const throwRefusal = (stanza: Element | undefined): void => {
+  if (stanza?.attrs.type === "error") throw new StanzaRefusedError(readError(stanza));
 };
+
+/** The connection is to outlive the answer's own time limit. */
+const graceMs = 5000;
 
 export function createXmppClient({ http, auth, onContact }: XmppClientDeps): XmppClient {
   const headers = {
@@ -70,22 +91,62 @@ export function createXmppClient({ http, auth, onContact }: XmppClientDeps): Xmp
     accept: "application/xmpp+xml",
     ...(auth && { authorization: authorization(auth) }),
   };
+  // COMPAT(mod_rest of 2019-12-30): the one without credentials answers 500 to each message or presence that it has
+  // handed over, and to nothing else with a reason that can be read.
+  const isHandedOver = (stanza: Element, answer: HttpAnswer): boolean =>
+    auth === undefined && answer.status === 500 && stanza.name !== "iq";
+
+  const post = async (stanza: Element, timeoutSeconds?: number) => {
+    let answer: HttpAnswer;
+    try {
+      answer = await http.request({
+        method: "POST",
+        path: "",
+        headers: {
+          ...headers,
+          ...(timeoutSeconds !== undefined && { "prosody-rest-timeout": String(timeoutSeconds) }),
+        },
+        body: serialize(stanza),
+        ...(timeoutSeconds !== undefined && { timeoutMs: timeoutSeconds * 1000 + graceMs }),
+      });
+    } catch (error) {
+      onContact?.((error as Error).message);
+      throw error;
+    }
+    const read = readRestAnswer(answer);
+    if (read.kind !== "refused") {
+      onContact?.(undefined);
+      return read;
+    }
+    const { status, reason } = read;
+    if (reason.condition === undefined && isHandedOver(stanza, answer)) {
+      onContact?.(undefined);
+      return { kind: "accepted" } as const;
+    }
+    // Prosody reports like this that nobody answers an IQ, which says nothing against Prosody.
+    const ofIq = stanza.name === "iq" && reason.condition !== undefined;
+    const down = status >= 500 && !ofIq ? `answered with status ${status}` : undefined;
+    onContact?.(failureOfRest(status).operator ?? down);
+    if (ofIq && reason.condition === "remote-server-timeout") throw new IqTimeoutError();
+    throw new RestError(status, reason);
+  };
+
   return {
     async send(stanza) {
-      let answer: HttpAnswer;
-      try {
-        answer = await http.request({ method: "POST", path: "", headers, body: serialize(stanza) });
-      } catch (error) {
-        onContact?.((error as Error).message);
-        throw error;
-      }
-      const down = answer.status >= 500 ? `answered with status ${answer.status}` : undefined;
-      const taken = answer.status === 200 || answer.status === 202;
-      onContact?.(taken ? undefined : (failureOfRest(answer.status).operator ?? down));
-      if (!taken) throw new RestError(answer.status, answer.body);
-      const reply = readReply(answer);
-      if (reply?.attrs.type === "error") throw new StanzaRefusedError(readError(reply));
+      const answer = await post(stanza);
+      const [reply] = answer.kind === "stanzas" ? answer.stanzas : [];
+      throwRefusal(reply);
       return reply;
+    },
+
+    async ask(iq, timeoutSeconds) {
+      const answer = await post(iq, timeoutSeconds);
+      if (answer.kind !== "stanzas")
+        throw new IqUnansweredError(answer.kind === "accepted" ? "nothing" : "no stanza");
+      const result = answer.stanzas.at(-1);
+      if (result?.name !== "iq") throw new IqUnansweredError("another stanza");
+      throwRefusal(result);
+      return { result, messages: answer.stanzas.slice(0, -1) };
     },
   };
 }

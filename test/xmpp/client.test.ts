@@ -7,6 +7,7 @@ import test, { type TestContext } from "node:test";
 import { createHttp, NoAnswerError } from "../../src/http/client.ts";
 import { createXmppClient, type RestAuth, RestError, StanzaRefusedError } from "../../src/xmpp/client.ts";
 import { serialize, xml } from "../../src/xmpp/stanza.ts";
+import { handedOver2019, page, streamError } from "../support/recorded-answers.ts";
 
 const hello = xml("message", { to: "romeo@xmpp.example" }, xml("body", {}, "é<"));
 
@@ -30,6 +31,8 @@ async function setUp(t: TestContext, listener: RequestListener, auth?: RestAuth)
   const client = createXmppClient({ http, auth, onContact: (problem) => contacts.push(problem) });
   return { client, contacts, server };
 }
+
+const credentials: RestAuth = { username: "bridge.xmpp.example", password: "secret" };
 
 const answering =
   (status: number, body = "", seen: IncomingMessage[] = []): RequestListener =>
@@ -84,6 +87,104 @@ test("a 200 without a stanza counts as accepted", async (t) => {
   }
 });
 
+const ping = xml(
+  "iq",
+  { type: "get", to: "xmpp.example", id: "p1" },
+  xml("ping", { xmlns: "urn:xmpp:ping" }),
+);
+
+test("an IQ is asked with a time limit, and its answer comes with what came along", async (t) => {
+  const seen: IncomingMessage[] = [];
+  const archived = "<message><result xmlns='urn:xmpp:mam:2' id='a'/></message>";
+  const { client } = await setUp(
+    t,
+    answering(200, `<xmpp>${archived}<iq type='result' id='p1'/></xmpp>`, seen),
+  );
+  const { result, messages } = await client.ask(ping, 7);
+  assert.equal(serialize(result), '<iq type="result" id="p1"/>');
+  assert.deepEqual(messages.map(serialize), ['<message><result xmlns="urn:xmpp:mam:2" id="a"/></message>']);
+  assert.equal(seen[0]?.headers["prosody-rest-timeout"], "7");
+});
+
+test("an IQ whose answer is late, refused, missing or unreadable fails as what it is", async (t) => {
+  const item = '<error type="cancel"><item-not-found xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/></error>';
+  const rows: [number, string, string, string, string | undefined][] = [
+    [
+      500,
+      streamError("remote-server-timeout", "IQ stanza timed out"),
+      "IqTimeoutError",
+      "the IQ was not answered in time",
+      undefined,
+    ],
+    [
+      500,
+      streamError("conflict", "IQ stanza id attribute already used"),
+      "RestError",
+      "mod_rest answered 500: IQ stanza id attribute already used",
+      undefined,
+    ],
+    [
+      500,
+      streamError("resource-constraint", "evicted from iq tracking cache"),
+      "RestError",
+      "mod_rest answered 500: evicted from iq tracking cache",
+      undefined,
+    ],
+    [
+      500,
+      page("500 Internal Server Error", "It broke."),
+      "RestError",
+      "mod_rest answered 500: Internal Server Error",
+      "answered with status 500",
+    ],
+    [
+      200,
+      `<iq type="error">${item}</iq>`,
+      "StanzaRefusedError",
+      "refused with cancel/item-not-found",
+      undefined,
+    ],
+    [202, "", "IqUnansweredError", "mod_rest took an IQ and answered it with nothing", undefined],
+    [200, "", "IqUnansweredError", "mod_rest took an IQ and answered it with nothing", undefined],
+    [200, "OK", "IqUnansweredError", "mod_rest took an IQ and answered it with no stanza", undefined],
+    [
+      200,
+      "<message/>",
+      "IqUnansweredError",
+      "mod_rest took an IQ and answered it with another stanza",
+      undefined,
+    ],
+  ];
+  for (const [status, body, name, message, contact] of rows) {
+    for (const auth of [credentials, undefined]) {
+      const { client, contacts } = await setUp(t, answering(status, body), auth);
+      await assert.rejects(client.ask(ping, 1), { name, message });
+      assert.deepEqual(contacts, [contact]);
+    }
+  }
+});
+
+test("the 500 of the module without credentials is a message handed over; its refusals are refusals", async (t) => {
+  const { client, contacts } = await setUp(t, answering(500, handedOver2019));
+  assert.equal(await client.send(hello), undefined);
+  assert.equal(await client.send(xml("presence", { to: "romeo@xmpp.example" })), undefined);
+  assert.deepEqual(contacts, [undefined, undefined]);
+
+  const refusing = await setUp(
+    t,
+    answering(400, page("400 Bad Request", "What?", "Invalid destination JID")),
+  );
+  await assert.rejects(refusing.client.send(hello), {
+    message: "mod_rest answered 400: Invalid destination JID",
+  });
+  const failing = await setUp(t, answering(500, streamError("internal-server-error")));
+  await assert.rejects(failing.client.send(hello), {
+    message: "mod_rest answered 500: internal-server-error",
+  });
+  const withCredentials = await setUp(t, answering(500, handedOver2019), credentials);
+  await assert.rejects(withCredentials.client.send(hello), { name: "RestError" });
+});
+
 test("an error stanza that comes at once is thrown, and Prosody counts as reached", async (t) => {
   const body =
     "<message type='error'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>Moved.</text></error></message>";
@@ -105,7 +206,7 @@ for (const [status, problem] of [
   [500, "answered with status 500"],
 ] as const) {
   test(`status ${status} is thrown, and ${problem ? "counts as a problem of the set-up" : "is none of the set-up"}`, async (t) => {
-    const { client, contacts } = await setUp(t, answering(status, "no"));
+    const { client, contacts } = await setUp(t, answering(status, "no"), credentials);
     await assert.rejects(client.send(hello), (error) => {
       assert.ok(error instanceof RestError);
       assert.deepEqual([error.status, error.message], [status, `mod_rest answered ${status}: no`]);

@@ -1,16 +1,27 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { createIqAnswers } from "../../src/xmpp/iq.ts";
+import { createIqAnswers, type IqDeps } from "../../src/xmpp/iq.ts";
 import type { BareJid } from "../../src/xmpp/jid.ts";
-import { parseStanza, serialize } from "../../src/xmpp/stanza.ts";
+import { errorReply, parseStanza, serialize, xml } from "../../src/xmpp/stanza.ts";
 
 const bridge = "bridge.xmpp.example";
 const juliet = "juliet%matrix.example@bridge.xmpp.example" as BareJid;
 
-const answerIq = createIqAnswers({
+const searches: string[][] = [];
+const photo = { type: "image/png", bytes: Buffer.from("picture") };
+
+const deps: IqDeps = {
   version: "1.2.3",
   now: () => 90_500,
   startedAt: 30_000,
+  contact: { admin: ["mailto:admin@hs.example", "xmpp:admin@xmpp.example"], abuse: [] },
+  permits: (from) => !from.startsWith("mercutio@"),
+  photoOf: async () => undefined,
+  jidOfTyped: (text) => (text === "@juliet:matrix.example" ? juliet : undefined),
+  async search(term, asker) {
+    searches.push([term, asker]);
+    return term === "too often" ? undefined : [{ jid: juliet, name: "Juliet <C>" }];
+  },
   async lookUp(to) {
     if (to === bridge) return { kind: "bridge" };
     if (to.split("/")[0] !== juliet) return undefined;
@@ -21,26 +32,28 @@ const answerIq = createIqAnswers({
       uri: "https://matrix.to/#/@juliet:matrix.example",
     };
   },
-});
+};
 
 /** The payload of the answer, whose envelope is asserted here. */
-async function ask(to: string, payload: string, type = "get"): Promise<string> {
-  const request = parseStanza(
-    `<iq type='${type}' from='romeo@xmpp.example/a' to='${to}' id='q1'>${payload}</iq>`,
-  );
-  const answer = await answerIq(request);
+async function ask(
+  to: string,
+  payload: string,
+  type = "get",
+  { from = "romeo@xmpp.example/a", more = {} }: { from?: string; more?: Partial<IqDeps> } = {},
+): Promise<string> {
+  const request = parseStanza(`<iq type='${type}' from='${from}' to='${to}' id='q1'>${payload}</iq>`);
+  const answer = await createIqAnswers({ ...deps, ...more })(request);
   const { attrs } = answer;
-  assert.deepEqual(
-    { ...attrs, type: undefined },
-    { from: to, to: "romeo@xmpp.example/a", id: "q1", type: undefined },
-  );
+  assert.deepEqual({ ...attrs, type: undefined }, { from: to, to: from, id: "q1", type: undefined });
   assert.ok(attrs.type === "result" || attrs.type === "error");
   return serialize(answer).replace(/^<iq[^>]*>|<\/iq>$/g, "");
 }
 
-const failure = (type: string, condition: string): string =>
-  `<error type="${type}"><${condition} xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/></error>`;
-const features = [
+const stanzas = "urn:ietf:params:xml:ns:xmpp-stanzas";
+const failure = (type: string, condition: string, text?: string): string =>
+  `<error type="${type}"><${condition} xmlns="${stanzas}"/>${text ? `<text xmlns="${stanzas}">${text}</text>` : ""}</error>`;
+const featureList = (names: string[]): string => names.map((name) => `<feature var="${name}"/>`).join("");
+const common = [
   "http://jabber.org/protocol/disco#info",
   "http://jabber.org/protocol/disco#items",
   "jabber:iq:last",
@@ -48,15 +61,17 @@ const features = [
   "urn:xmpp:time",
   "vcard-temp",
   "jabber:iq:version",
-]
-  .map((feature) => `<feature var="${feature}"/>`)
-  .join("");
+];
+const features = featureList(common);
 const info = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
 const infoOf = (identity: string): string =>
   `<query xmlns="http://jabber.org/protocol/disco#info"><identity ${identity}/>${features}</query>`;
 
 test("the bridge is a gateway to Matrix, a user an account, and their resource a client", async () => {
-  assert.equal(await ask(bridge, info), infoOf('category="gateway" type="matrix" name="Causeway"'));
+  assert.equal(
+    await ask(bridge, info, "get", { more: { contact: undefined, features: ["urn:example:more"] } }),
+    `<query xmlns="http://jabber.org/protocol/disco#info"><identity category="gateway" type="matrix" name="Causeway"/>${featureList([...common, "jabber:iq:gateway", "jabber:iq:search", "urn:example:more"])}</query>`,
+  );
   const name = 'name="Juliet &lt;C&gt;"';
   assert.equal(await ask(juliet, info), infoOf(`category="account" type="registered" ${name}`));
   assert.equal(await ask(`${juliet}/matrix`, info), infoOf(`category="client" type="web" ${name}`));
@@ -97,8 +112,122 @@ test("whatever else is asked gets an error, so that nobody waits for an answer",
   const ping = "<ping xmlns='urn:xmpp:ping'/>";
   const unavailable = failure("cancel", "service-unavailable");
   assert.equal(await ask(juliet, "<query xmlns='jabber:iq:private'/>"), unavailable);
-  assert.equal(await ask(juliet, ping, "set"), unavailable);
+  assert.equal(await ask(juliet, ping, "set"), failure("cancel", "not-allowed"));
+  assert.equal(await ask(juliet, "<vCard xmlns='vcard-temp'/>", "set"), failure("cancel", "not-allowed"));
   assert.equal(await ask("nobody@bridge.xmpp.example", ping), unavailable);
   assert.equal(await ask(juliet, ""), failure("modify", "bad-request"));
   assert.equal(await ask(juliet, ping + ping), failure("modify", "bad-request"));
+});
+
+test("whom to turn to about the bridge is told with what it is, without purposes that have nobody", async () => {
+  const told = await ask(bridge, info);
+  const form = told.slice(told.indexOf("<x "), -"</query>".length);
+  assert.equal(
+    form,
+    '<x xmlns="jabber:x:data" type="result"><field var="FORM_TYPE" type="hidden"><value>http://jabber.org/network/serverinfo</value></field><field var="admin-addresses" type="list-multi"><value>mailto:admin@hs.example</value><value>xmpp:admin@xmpp.example</value></field></x>',
+  );
+  assert.doesNotMatch(await ask(juliet, info), /<x /);
+});
+
+test("a picture is in the vCard where there is one", async () => {
+  const card = await ask(juliet, "<vCard xmlns='vcard-temp'/>", "get", {
+    more: { photoOf: async () => photo },
+  });
+  assert.match(card, /<PHOTO><TYPE>image\/png<\/TYPE><BINVAL>cGljdHVyZQ==<\/BINVAL><\/PHOTO>/);
+});
+
+test("a gateway prompt turns a Matrix ID into an address, and says so where it is none", async () => {
+  const gateway = (inner: string) => `<query xmlns='jabber:iq:gateway'>${inner}</query>`;
+  assert.match(
+    await ask(bridge, gateway("")),
+    /^<query xmlns="jabber:iq:gateway"><desc>[^<]+<\/desc><prompt>Matrix ID<\/prompt><\/query>$/,
+  );
+  assert.equal(
+    await ask(bridge, gateway("<prompt> @juliet:matrix.example </prompt>"), "set"),
+    `<query xmlns="jabber:iq:gateway"><jid>${juliet}</jid></query>`,
+  );
+  assert.equal(
+    await ask(bridge, gateway("<prompt>???</prompt>"), "set"),
+    failure("modify", "jid-malformed", "A Matrix ID looks like @alice:matrix.example."),
+  );
+  const nothing = failure("modify", "bad-request", "There is no prompt with a Matrix ID.");
+  assert.equal(await ask(bridge, gateway(""), "set"), nothing);
+  assert.equal(await ask(bridge, gateway("<prompt> </prompt>"), "set"), nothing);
+  assert.equal(await ask(juliet, gateway("")), failure("cancel", "service-unavailable"));
+});
+
+const search = (inner: string) => `<query xmlns='jabber:iq:search'>${inner}</query>`;
+const submitted = (value: string) =>
+  search(
+    `<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE' type='hidden'><value>jabber:iq:search</value></field><field var='nick'><value>${value}</value></field></x>`,
+  );
+
+test("a search offers its field both ways, and answers in the way it was asked", async () => {
+  const form = parseStanza(`<iq>${await ask(bridge, search(""))}</iq>`).getChild("query");
+  assert.deepEqual(
+    form?.getChildElements().map(({ name }) => name),
+    ["instructions", "nick", "x"],
+  );
+  assert.deepEqual(
+    form
+      ?.getChild("x")
+      ?.getChildren("field")
+      .map(({ attrs }) => attrs.var),
+    ["FORM_TYPE", "nick"],
+  );
+  assert.equal(
+    await ask(bridge, search("<nick> jul </nick>"), "set"),
+    `<query xmlns="jabber:iq:search"><item jid="${juliet}"><nick>Juliet &lt;C&gt;</nick></item></query>`,
+  );
+  assert.equal(
+    await ask(bridge, submitted("jul"), "set"),
+    `<query xmlns="jabber:iq:search"><x xmlns="jabber:x:data" type="result"><field var="FORM_TYPE" type="hidden"><value>jabber:iq:search</value></field><reported><field type="jid-single" var="jid" label="Address"/><field type="text-single" var="nick" label="Name"/></reported><item><field var="jid"><value>${juliet}</value></field><field var="nick"><value>Juliet &lt;C&gt;</value></field></item></x></query>`,
+  );
+  assert.deepEqual(searches.splice(0), [
+    ["jul", "romeo@xmpp.example/a"],
+    ["jul", "romeo@xmpp.example/a"],
+  ]);
+});
+
+test("a search for nothing, one of a stranger and one too many are refused", async () => {
+  for (const empty of [
+    search(""),
+    search("<nick/>"),
+    submitted(""),
+    search(`<nick>${"x".repeat(256)}</nick>`),
+  ]) {
+    assert.match(await ask(bridge, empty, "set"), /^<error type="modify"><not-acceptable /);
+  }
+  assert.match(
+    await ask(bridge, search("<nick>too often</nick>"), "set"),
+    /^<error type="wait"><resource-constraint /,
+  );
+  searches.splice(0);
+  const stranger = { from: "mercutio@xmpp.example/a" };
+  const forbidden = failure("auth", "forbidden", "You may not use this bridge.");
+  assert.equal(await ask(bridge, search("<nick>jul</nick>"), "set", stranger), forbidden);
+  assert.equal(await ask(bridge, "<query xmlns='jabber:iq:gateway'/>", "get", stranger), forbidden);
+  assert.match(await ask(bridge, "<ping xmlns='urn:xmpp:ping'/>", "get", stranger), /^<ping /);
+  assert.match(await ask(bridge, info, "get", stranger), /^<query /);
+  assert.deepEqual(searches, []);
+});
+
+test("more kinds of question and nodes can be added for the bridge's own address", async () => {
+  const more: Partial<IqDeps> = {
+    handlers: {
+      "urn:example:more do": async (request) => errorReply(request, { type: "wait", condition: "gone" }),
+    },
+    discover: (_request, kind, node) => (node === "known" ? [xml("item", { kind })] : undefined),
+  };
+  const doing = "<do xmlns='urn:example:more'/>";
+  assert.equal(await ask(bridge, doing, "set", { more }), failure("wait", "gone"));
+  assert.equal(await ask(juliet, doing, "set", { more }), failure("cancel", "service-unavailable"));
+  const items = "http://jabber.org/protocol/disco#items";
+  const node = (name: string) => `<query xmlns='${items}' node='${name}'/>`;
+  assert.equal(
+    await ask(bridge, node("known"), "get", { more }),
+    `<query xmlns="${items}" node="known"><item kind="items"/></query>`,
+  );
+  assert.equal(await ask(bridge, node("other"), "get", { more }), failure("cancel", "item-not-found"));
+  assert.equal(await ask(juliet, node("known"), "get", { more }), failure("cancel", "item-not-found"));
 });

@@ -1,0 +1,70 @@
+/** What an address of the bridge is and can do: XEP-0030 2.5, with contact addresses by XEP-0157 1.1. */
+import { type Addressee, type Answers, IqRefusal } from "./iq-answer.ts";
+import { NS } from "./namespaces.ts";
+import { type Element, xml } from "./stanza.ts";
+
+/** URIs by purpose, such as "abuse". */
+export type Contact = Readonly<Record<string, readonly string[] | undefined>>;
+
+export interface DiscoveryDeps {
+  contact?: Contact | undefined;
+  /** What the bridge's own address offers beyond what is built in. */
+  features?: readonly string[];
+  /** What is told of a node of the bridge's own address; undefined where there is no such node. */
+  discover?(request: Element, kind: "info" | "items", node: string): Element[] | undefined;
+}
+
+const everywhere = [NS.discoInfo, NS.discoItems, NS.lastActivity, NS.ping, NS.time, NS.vcard, NS.version];
+const bridgeOnly = [NS.gateway, NS.search];
+
+function identity(addressee: Addressee, isFullJid: boolean): Element {
+  if (addressee.kind === "bridge") {
+    return xml("identity", { category: "gateway", type: "matrix", name: "Causeway" });
+  }
+  const type = isFullJid ? { category: "client", type: "web" } : { category: "account", type: "registered" };
+  return xml("identity", { ...type, name: addressee.name });
+}
+
+function contactForm(contact: Contact): Element[] {
+  const fields = Object.entries(contact).flatMap(([purpose, uris = []]) =>
+    uris.length === 0
+      ? []
+      : [
+          xml(
+            "field",
+            { var: `${purpose}-addresses`, type: "list-multi" },
+            ...uris.map((uri) => xml("value", {}, uri)),
+          ),
+        ],
+  );
+  if (fields.length === 0) return [];
+  const formType = xml("field", { var: "FORM_TYPE", type: "hidden" }, xml("value", {}, NS.serverInfo));
+  return [xml("x", { xmlns: NS.dataForm, type: "result" }, formType, ...fields)];
+}
+
+export function discoveryAnswers({ contact = {}, features = [], discover }: DiscoveryDeps): Answers {
+  const whole = (addressee: Addressee, request: Element): Element[] => {
+    const isBridge = addressee.kind === "bridge";
+    const offered = isBridge ? [...everywhere, ...bridgeOnly, ...features] : everywhere;
+    return [
+      identity(addressee, String(request.attrs.to).includes("/")),
+      ...offered.map((feature) => xml("feature", { var: feature })),
+      ...(isBridge ? contactForm(contact) : []),
+    ];
+  };
+  const answer =
+    (namespace: string, kind: "info" | "items"): Answers[string] =>
+    ({ addressee, request, payload }) => {
+      const { node } = payload.attrs;
+      if (node === undefined) {
+        return xml("query", { xmlns: namespace }, ...(kind === "info" ? whole(addressee, request) : []));
+      }
+      const told = addressee.kind === "bridge" ? discover?.(request, kind, node) : undefined;
+      if (!told) throw new IqRefusal("cancel", "item-not-found");
+      return xml("query", { xmlns: namespace, node }, ...told);
+    };
+  return {
+    [`get ${NS.discoInfo} query`]: answer(NS.discoInfo, "info"),
+    [`get ${NS.discoItems} query`]: answer(NS.discoItems, "items"),
+  };
+}

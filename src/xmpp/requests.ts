@@ -1,0 +1,119 @@
+/** IQs that the bridge sends, on behalf of any of its addresses: RFC 6120 §8.2.3, over `POST /rest`. */
+import pLimit from "p-limit";
+import { NoAnswerError } from "../http/client.ts";
+import { type IqAnswer, IqTimeoutError, StanzaRefusedError, type XmppClient } from "./client.ts";
+import { domainOf, type Jid } from "./jid.ts";
+import { type Element, readError, xml } from "./stanza.ts";
+
+export interface IqRequest {
+  /** An address on the component. */
+  from: Jid;
+  /** Never on the component: mod_rest of 2019 answers results, and one to ourselves would go round for ever. */
+  to: Jid;
+  type?: "get" | "set";
+  payload: Element;
+  timeoutSeconds?: number;
+}
+
+export interface IqRequests {
+  /**
+   * @returns the result stanza.
+   * @throws StanzaRefusedError, IqTimeoutError, IqUnansweredError, RestError, or NoAnswerError.
+   */
+  request(iq: IqRequest): Promise<Element>;
+  /** As `request`, with the messages that came along ahead of the result, as those of an archive do (XEP-0313). */
+  requestAll(iq: IqRequest): Promise<IqAnswer>;
+  /** An IQ of type result or error has come through the callback: too late for its HTTP call, or unasked for. */
+  settle(answer: Element): void;
+  /** Prosody was restarted, so nothing that was asked before will be answered. */
+  abandon(): void;
+  /** Nothing more is waited for. */
+  close(): void;
+}
+
+export interface IqRequestsDeps {
+  /** With connections of its own, since each IQ holds one until its answer comes. */
+  xmpp: Pick<XmppClient, "ask">;
+  component: string;
+  /** Unique over all our addresses and over restarts: mod_rest tells answers apart by nothing else. */
+  newId: () => string;
+  /** How long an answer may come through the callback after the HTTP call has ended without one. */
+  lateMs?: number;
+}
+
+/** Prosody keeps 256 for a component and drops the oldest for the next. */
+export const maxOutstanding = 64;
+const usualTimeoutSeconds = 30;
+
+interface Waiting {
+  from: Jid;
+  /** What the HTTP call has ended with. */
+  error: unknown;
+  resolve(answer: IqAnswer): void;
+  reject(error: unknown): void;
+}
+
+export function createIqRequests({ xmpp, component, newId, lateMs = 5000 }: IqRequestsDeps): IqRequests {
+  const limit = pLimit(maxOutstanding);
+  const late = new Map<string, Waiting>();
+  let closed = false;
+
+  const waitForLate = async (id: string, from: Jid, error: unknown): Promise<IqAnswer> => {
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise((resolve, reject) => {
+        late.set(id, { from, error, resolve, reject });
+        timer = setTimeout(() => reject(error), lateMs);
+      });
+    } finally {
+      clearTimeout(timer);
+      late.delete(id);
+    }
+  };
+
+  const requestAll: IqRequests["requestAll"] = async ({
+    from,
+    to,
+    type = "get",
+    payload,
+    timeoutSeconds,
+  }) => {
+    if (domainOf(from) !== component || domainOf(to) === component) {
+      throw new Error(`an IQ goes from an address of the bridge to one of others, not from ${from} to ${to}`);
+    }
+    return limit(async () => {
+      const id = newId();
+      const iq = xml("iq", { type, from, to, id }, payload);
+      try {
+        return await xmpp.ask(iq, timeoutSeconds ?? usualTimeoutSeconds);
+      } catch (error) {
+        const mayComeLate = error instanceof IqTimeoutError || (error instanceof NoAnswerError && error.sent);
+        if (!mayComeLate || closed) throw error;
+        return waitForLate(id, to, error);
+      }
+    });
+  };
+
+  const abandon = (): void => {
+    for (const { reject, error } of late.values()) reject(error);
+  };
+
+  return {
+    requestAll,
+    request: async (iq) => (await requestAll(iq)).result,
+
+    settle(answer) {
+      const { id, from, type } = answer.attrs;
+      const waiting = late.get(id);
+      if (!waiting || waiting.from !== from) return;
+      if (type === "error") waiting.reject(new StanzaRefusedError(readError(answer)));
+      else waiting.resolve({ result: answer, messages: [] });
+    },
+
+    abandon,
+    close() {
+      closed = true;
+      abandon();
+    },
+  };
+}
