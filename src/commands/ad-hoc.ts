@@ -1,0 +1,166 @@
+/** Commands as forms: XEP-0050 1.3 (Ad-Hoc Commands) with XEP-0004 2.13 (Data Forms). */
+import { sameSecret } from "../http/credentials.ts";
+import { type BareJid, bareOf, type Jid } from "../xmpp/jid.ts";
+import { NS } from "../xmpp/namespaces.ts";
+import { type Element, errorReply, readChild, xml } from "../xmpp/stanza.ts";
+import { missingIn } from "./chat.ts";
+import type { Args, Caller, Command, Field, Reply } from "./command.ts";
+import type { Commands } from "./commands.ts";
+
+export interface AdHocDeps {
+  commands: Commands;
+  /** @returns undefined for those who may not use the bridge. */
+  callerOf(jid: Jid): Caller | undefined;
+  /** Counts a call. @returns false where there were too many. */
+  mayAsk(jid: BareJid): Promise<boolean>;
+  newId: () => string;
+  /** A signature that only this bridge can make. */
+  sign: (text: string) => string;
+}
+
+export interface AdHoc {
+  /** Answers an IQ whose payload is a `<command/>`. */
+  answer(request: Element): Promise<Element>;
+  /** What service discovery tells of the list of commands or of one of them; undefined for any other node. */
+  discover(request: Element, kind: "info" | "items", node: string): Element[] | undefined;
+}
+
+const actions = new Set(["execute", "cancel", "complete", "prev", "next"]);
+
+const nodeOf = ({ name }: Command): string => name.replaceAll(" ", "-");
+
+const fieldElement = ({ name, label, required, secret }: Field, args: Args): Element => {
+  const value = secret ? undefined : args[name];
+  return xml(
+    "field",
+    { var: name, label, type: secret ? "text-private" : "text-single" },
+    ...(required ? [xml("required")] : []),
+    ...(value === undefined ? [] : [xml("value", {}, value)]),
+  );
+};
+
+const formOf = ({ name, summary, fields }: Command, args: Args): Element =>
+  xml(
+    "x",
+    { xmlns: NS.dataForm, type: "form" },
+    xml("title", {}, name),
+    xml("instructions", {}, `The bridge ${summary}.`),
+    ...fields.map((field) => fieldElement(field, args)),
+  );
+
+function readForm(form: Element, { fields }: Command): Args {
+  const given = form.getChildren("field").map((field): [string, string] => {
+    const text = field.getChildText("value") ?? "";
+    return [String(field.attrs.var), text.trim()];
+  });
+  const values = new Map(given);
+  return Object.fromEntries(fields.map(({ name }) => [name, values.get(name) || undefined]));
+}
+
+/** The first line as a note, which every client shows; the others as a field of a result. */
+function resultOf({ text, failed }: Reply): Element[] {
+  const [first = "", ...rest] = text.split("\n").filter((line) => line !== "```");
+  const lines = rest.join("\n").trim().split("\n");
+  return [
+    xml("note", { type: failed ? "error" : "info" }, first),
+    ...(lines.length === 1 && lines[0] === ""
+      ? []
+      : [
+          xml(
+            "x",
+            { xmlns: NS.dataForm, type: "result" },
+            xml(
+              "field",
+              { var: "result", type: "text-multi" },
+              ...lines.map((line) => xml("value", {}, line)),
+            ),
+          ),
+        ]),
+  ];
+}
+
+/** @param detail one of the conditions of XEP-0050 §4.4. */
+function refusal(request: Element, type: string, condition: string, detail?: string): Element {
+  const reply = errorReply(request, { type, condition });
+  if (detail) reply.getChild("error")?.append(xml(detail, { xmlns: NS.commands }));
+  return reply;
+}
+
+export function createAdHoc({ commands, callerOf, mayAsk, newId, sign }: AdHocDeps): AdHoc {
+  // The bridge keeps no sessions: a form carries all, and its ID shows that it is one of ours, for that requester.
+  const signed = (id: string, request: Element, node: string): string =>
+    `${id}.${sign(`${id}\n${request.attrs.from}\n${node}`)}`;
+  const isSession = (sessionId: string, request: Element, node: string): boolean =>
+    sameSecret(sessionId, signed(sessionId.split(".", 1)[0] ?? "", request, node));
+
+  const allowedTo = (request: Element): Command[] => {
+    const caller = callerOf(request.attrs.from as Jid);
+    return caller ? commands.allowed(caller) : [];
+  };
+
+  /** What is wrong with the envelope of the request, as a condition of XEP-0050 §4.4. */
+  const faultIn = (request: Element, { attrs }: Element): string | undefined => {
+    const { node, sessionid, action = "execute" } = attrs;
+    if (!actions.has(action)) return "malformed-action";
+    if (sessionid !== undefined && !isSession(sessionid, request, node)) return "bad-sessionid";
+    // There is one form, so nothing lies before or behind it, and without a session there is nothing to end.
+    const ends = action === "complete" || action === "cancel";
+    return action === "execute" || (ends && sessionid !== undefined) ? undefined : "bad-action";
+  };
+
+  const answerAs = async (caller: Caller, request: Element, payload: Element): Promise<Element> => {
+    const { node, sessionid, action } = payload.attrs;
+    const command = commands.allowed(caller).find((candidate) => nodeOf(candidate) === node);
+    if (!command) return refusal(request, "cancel", "item-not-found");
+    const form = readChild(payload, NS.dataForm, "x");
+    const isOpen = sessionid === undefined && !form && command.fields.length > 0;
+    const lacksForm = sessionid !== undefined && !form && action !== "cancel";
+    const fault = faultIn(request, payload) ?? (lacksForm ? "bad-payload" : undefined);
+    if (fault) return refusal(request, "modify", "bad-request", fault);
+
+    const session = sessionid ?? signed(newId(), request, node);
+    const reply = (status: string, ...children: Element[]): Element => {
+      const { from, to, id } = request.attrs;
+      const about = { xmlns: NS.commands, node, sessionid: session, status };
+      return xml("iq", { type: "result", from: to, to: from, id }, xml("command", about, ...children));
+    };
+    if (action === "cancel") return reply("canceled");
+    const args = form ? readForm(form, command) : {};
+    const missing = missingIn(command, args);
+    if (isOpen || missing.length > 0) {
+      const complaint = isOpen ? [] : [xml("note", { type: "error" }, `Missing: ${missing.join(", ")}`)];
+      const ways = xml("actions", { execute: "complete" }, xml("complete"));
+      return reply("executing", ways, ...complaint, formOf(command, args));
+    }
+    return reply("completed", ...resultOf(await commands.run(command, caller, args)));
+  };
+
+  return {
+    async answer(request) {
+      const payload = readChild(request, NS.commands, "command");
+      if (!payload || request.attrs.type !== "set") return refusal(request, "modify", "bad-request");
+      const caller = callerOf(request.attrs.from as Jid);
+      if (!caller) return refusal(request, "auth", "forbidden");
+      if (!(await mayAsk(bareOf(request.attrs.from as Jid))))
+        return refusal(request, "wait", "resource-constraint");
+      return answerAs(caller, request, payload);
+    },
+    discover(request, kind, node) {
+      const allowed = allowedTo(request);
+      if (node === NS.commands) {
+        const jid = bareOf(request.attrs.to as Jid);
+        return kind === "items"
+          ? allowed.map((command) => xml("item", { jid, node: nodeOf(command), name: command.name }))
+          : [xml("identity", { category: "automation", type: "command-list", name: "Commands" })];
+      }
+      const command = allowed.find((candidate) => nodeOf(candidate) === node);
+      if (!command) return undefined;
+      if (kind === "items") return [];
+      return [
+        xml("identity", { category: "automation", type: "command-node", name: command.name }),
+        xml("feature", { var: NS.commands }),
+        xml("feature", { var: NS.dataForm }),
+      ];
+    },
+  };
+}

@@ -1,0 +1,58 @@
+/** A line of chat as a command: which one is meant, and what each of its fields is given. */
+import type { Args, Command } from "./command.ts";
+
+export type Line =
+  | { kind: "command"; command: Command; args: Args }
+  /** A required field is missing. */
+  | { kind: "incomplete"; command: Command }
+  | { kind: "unknown" };
+
+/** What a command begins with where not all that is said is for the bridge. */
+export const prefix = "!xmpp";
+
+/** The command as one would write it, such as `notify off [ADDRESS]`. */
+export const usageOf = ({ name, fields }: Command): string =>
+  [
+    name,
+    ...fields.map(({ name, required }) => (required ? name.toUpperCase() : `[${name.toUpperCase()}]`)),
+  ].join(" ");
+
+const wordsOf = (text: string): string[] => text.split(/\s+/).filter((word) => word !== "");
+
+/** The words that are the writer's own, without the quotation that stands ahead of an answer in old clients. */
+export const withoutQuotation = (body: string): string => body.replace(/^(?:>.*(?:\n|$))+\n*/, "");
+
+/** What follows the prefix, or undefined where the line does not begin with it. */
+export function afterPrefix(text: string): string | undefined {
+  const [first, ...rest] = wordsOf(text);
+  return first?.toLowerCase() === prefix ? rest.join(" ") : undefined;
+}
+
+const fits = ({ name }: Command, words: readonly string[]): boolean =>
+  wordsOf(name).every((word, index) => words[index]?.toLowerCase() === word);
+
+/** Each field takes a word and the last one the rest; words beyond the fields are passed over. */
+function argsOf({ name, fields }: Command, words: readonly string[]): Args {
+  const given = words.slice(wordsOf(name).length);
+  const entries = fields.map(({ name }, index): [string, string | undefined] => {
+    const isLast = index === fields.length - 1;
+    return [name, (isLast ? given.slice(index).join(" ") : given[index]) || undefined];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** @returns the required fields that are not given. */
+export const missingIn = ({ fields }: Command, args: Args): string[] =>
+  fields.filter(({ name, required }) => required && args[name] === undefined).map(({ label }) => label);
+
+export function parseLine(commands: readonly Command[], text: string): Line {
+  const words = wordsOf(text);
+  const [command] = commands
+    .filter((candidate) => fits(candidate, words))
+    .sort((a, b) => wordsOf(b.name).length - wordsOf(a.name).length);
+  if (!command) return { kind: "unknown" };
+  const args = argsOf(command, words);
+  return missingIn(command, args).length > 0
+    ? { kind: "incomplete", command }
+    : { kind: "command", command, args };
+}
