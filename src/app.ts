@@ -1,17 +1,21 @@
 /** The composition root: the only place that knows all parts and puts them together. */
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
-import express from "express";
 import { createBridge } from "./bridge/bridge.ts";
-import { checkProsody, createHomeserverCheck } from "./bridge/checks.ts";
+import { createHomeserverCheck, createProsodyCheck } from "./bridge/checks.ts";
 import { sqlitePathOf } from "./config/load.ts";
 import { callbackPath } from "./config/prosody.ts";
 import type { Config } from "./config/schema.ts";
 import { createHttp } from "./http/client.ts";
+import { createPublicApp } from "./http/public-app.ts";
 import { type Listener, listen } from "./http/server.ts";
+import { createStrangers } from "./http/strangers.ts";
 import { appserviceRoutes } from "./matrix/appservice.ts";
 import { createMatrixClient } from "./matrix/client.ts";
+import { slowStrangers } from "./matrix/homeserver-token.ts";
+import { standardErrors, unknownEndpoint } from "./matrix/http-api.ts";
 import type { UserId } from "./matrix/ids.ts";
+import { pushGatewayRoutes } from "./matrix/push-gateway.ts";
 import { createAdminApp, createHealth } from "./ops/health.ts";
 import type { Log } from "./ops/log.ts";
 import { createProbe } from "./ops/probe.ts";
@@ -19,6 +23,7 @@ import { openSqliteStore } from "./store/sqlite.ts";
 import { createArrivalOrder } from "./xmpp/arrival-order.ts";
 import { callbackRoutes } from "./xmpp/callback.ts";
 import { createXmppClient } from "./xmpp/client.ts";
+import { createIqRequests, maxOutstanding } from "./xmpp/requests.ts";
 
 export interface AppDeps {
   config: Config;
@@ -39,6 +44,9 @@ const day = 24 * 60 * 60 * 1000;
 /** How long a homeserver may repeat itself and be recognised. */
 const memoryMs = 30 * day;
 const finishWithinMs = 5000;
+
+/** An error with a body would be sent on as an empty message (docs/servers.md, "Callbacks of mod_rest"). */
+const isCallback = (path: string): boolean => path.startsWith(callbackPath);
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
 
@@ -64,6 +72,14 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     timeoutMs: 60_000,
     repeatAfterReset: true,
   });
+  // An IQ holds its connection until its answer comes, so messages get others.
+  const prosodyIqHttp = createHttp({
+    baseUrl: prosody.restUrl,
+    headers: {},
+    maxInFlight: maxOutstanding + 1,
+    timeoutMs: 60_000,
+    repeatAfterReset: true,
+  });
   const matrix = createMatrixClient({
     http: homeserverHttp,
     asToken: appservice.asToken,
@@ -71,13 +87,21 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     now,
     onContact: (problem) => homeserverProbe.note(problem),
   });
-  const xmpp = createXmppClient({
-    http: prosodyHttp,
+  const toProsody = {
     auth: prosody.restAuth,
-    onContact: (problem) => prosodyProbe.note(problem),
-  });
+    onContact: (problem: string | undefined) => prosodyProbe.note(problem),
+  };
+  const xmpp = createXmppClient({ http: prosodyHttp, ...toProsody });
+  const xmppForIqs = createXmppClient({ http: prosodyIqHttp, ...toProsody });
+  const requests = createIqRequests({ xmpp: xmppForIqs, component: prosody.component, newId: randomUUID });
 
   const homeserverCheck = createHomeserverCheck({ matrix, url: homeserver.url, newId: randomUUID, log });
+  const prosodyCheck = createProsodyCheck({
+    xmpp: xmppForIqs,
+    component: prosody.component,
+    hasCredentials: prosody.restAuth !== undefined,
+    newId: randomUUID,
+  });
   const probe = { health, log };
   const homeserverProbe = createProbe({
     ...probe,
@@ -86,19 +110,31 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     onRecovery: () => {
       bridge.suspectLoss();
       bridge.retryNow();
+      bridge.reconcile();
     },
   });
   const prosodyProbe = createProbe({
     ...probe,
     part: "prosody",
-    onRecovery: () => bridge.retryNow(),
-    check: () => checkProsody(xmpp, prosody.component, randomUUID),
+    onRecovery: () => bridge.prosodyReached(),
+    check: prosodyCheck.run,
   });
 
-  const bridge = createBridge({ config, store, matrix, xmpp, log, now, version });
+  const bridge = createBridge({
+    config,
+    store,
+    matrix,
+    homeserverHttp,
+    xmpp,
+    requests,
+    log,
+    now,
+    version,
+    problems: health.problems,
+  });
   const order = createArrivalOrder({ now });
-  const app = express();
-  app.disable("x-powered-by");
+  const strangers = createStrangers(log);
+  const app = createPublicApp(config.listen.trustedProxies ?? []);
   app.use((req, _res, next) => {
     if (req.path !== callbackPath) order.ignore(req.socket);
     next();
@@ -108,35 +144,42 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     callbackRoutes({
       secret: prosody.callbackSecret,
       order,
+      strangers,
       log,
-      receive: bridge.receiveStanza,
+      receive: async (stanza) => {
+        if (!prosodyCheck.seen(stanza)) await bridge.receiveStanza(stanza);
+      },
       answerIq: bridge.answerIq,
+      onIqAnswer: requests.settle,
       onProsodyStart: () => {
         log.info("Prosody has loaded mod_rest");
         prosodyProbe.now();
-        bridge.retryNow();
+        bridge.prosodyStarted();
       },
     }),
   );
+  app.use("/_matrix/push", pushGatewayRoutes({ log, notify: bridge.notify }));
+  app.use(slowStrangers({ hsToken: appservice.hsToken, strangers }));
   app.use(
-    "/_matrix",
     appserviceRoutes({
       hsToken: appservice.hsToken,
       log,
+      isOurs: bridge.isOurs,
       accept: bridge.acceptTransaction,
+      onEphemeral: bridge.takeEphemeral,
       onPing: homeserverCheck.seen,
       onNewConnection: () => bridge.suspectLoss(),
       userExists: (userId) => bridge.userExists(userId as UserId),
+      thirdParty: bridge.thirdParty,
     }),
   );
-  app.use((_req, res) => {
-    res.status(404).json({ errcode: "M_UNRECOGNIZED", error: "There is nothing here." });
-  });
+  app.use(unknownEndpoint);
+  app.use(standardErrors(log));
 
   let pruning: NodeJS.Timeout | undefined;
   const listeners: Listener[] = [];
   try {
-    listeners.push(await listen(app, config.listen, order.watch));
+    listeners.push(await listen(app, { ...config.listen, prepare: order.watch, isBodiless: isCallback }));
     listeners.push(await listen(createAdminApp(health), config.admin));
     await store.prune(now() - memoryMs);
     pruning = setInterval(() => void store.prune(now() - memoryMs), day);
@@ -161,13 +204,16 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
       const breakOff = setTimeout(() => {
         homeserverHttp.close();
         prosodyHttp.close();
+        prosodyIqHttp.close();
       }, finishWithinMs);
+      requests.close();
       const stopped = bridge.stop();
       await Promise.all(listeners.map((listener) => listener.stop()));
       await stopped;
       clearTimeout(breakOff);
       homeserverHttp.close();
       prosodyHttp.close();
+      prosodyIqHttp.close();
       await store.close();
     },
   };

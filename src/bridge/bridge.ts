@@ -1,15 +1,26 @@
 /** The middle, put together: all that stands between the two edges, over clients and a store that are given. */
-import { createHash, randomUUID } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { LRUCache } from "lru-cache";
+import { createNotifyCommands } from "../commands/notify.ts";
+import { createStatusCommands } from "../commands/status.ts";
+import { createWhois } from "../commands/whois.ts";
+import { levelOf } from "../config/permissions.ts";
 import type { Config } from "../config/schema.ts";
+import type { Http } from "../http/client.ts";
+import { createRateLimit } from "../http/rate-limit.ts";
 import { createAddresses } from "../mapping/addresses.ts";
 import type { MatrixClient, Profile } from "../matrix/client.ts";
-import { domainOf, type UserId } from "../matrix/ids.ts";
+import { domainOf, localpartOf, type UserId } from "../matrix/ids.ts";
+import type { ThirdParty } from "../matrix/third-party.ts";
 import type { Log } from "../ops/log.ts";
+import { createPush, type Push } from "../push/push.ts";
 import type { Store } from "../store/store.ts";
 import type { XmppClient } from "../xmpp/client.ts";
 import { createIqAnswers } from "../xmpp/iq.ts";
 import { type BareJid, bareOf, type Jid } from "../xmpp/jid.ts";
+import { NS } from "../xmpp/namespaces.ts";
+import type { IqRequests } from "../xmpp/requests.ts";
+import { createBotParts } from "./bot-parts.ts";
 import { createCatchUp } from "./catch-up.ts";
 import { createDirectRooms } from "./direct-rooms.ts";
 import { createDispatcher } from "./dispatcher.ts";
@@ -17,29 +28,51 @@ import { createFromMatrix } from "./from-matrix.ts";
 import { createFromXmpp } from "./from-xmpp.ts";
 import { createGhosts } from "./ghosts.ts";
 import { createInbox, type Inbox } from "./inbox.ts";
+import { createPeople } from "./people.ts";
 import { createPresence } from "./presence.ts";
+import { createPresenceReturn } from "./presence-return.ts";
+import { createReconciliation } from "./reconcile.ts";
 import { createFollowUps } from "./tell.ts";
+import { createThirdParty } from "./third-party.ts";
+import { createTyping, type Typing } from "./typing.ts";
 
 export interface BridgeDeps {
   config: Config;
   store: Store;
   matrix: MatrixClient;
+  /** Calls to the homeserver without any credentials. */
+  homeserverHttp: Http;
   xmpp: XmppClient;
+  /** IQs to XMPP users and servers. */
+  requests: IqRequests;
   log: Log;
   /** Unix time in milliseconds. */
   now: () => number;
   /** Of Causeway, as others are told it. */
   version: string;
+  /** The parts that something is wrong with, each with what it is. */
+  problems(): Record<string, string>;
 }
 
 export interface Bridge extends Pick<Inbox, "acceptTransaction" | "receiveStanza"> {
   answerIq: ReturnType<typeof createIqAnswers>;
-  /** Whether there is such a ghost, made now if it can be. */
+  /** Whether a user is the bot or one of the ghosts. */
+  isOurs(userId: UserId): boolean;
+  takeEphemeral: Typing["take"];
+  /** Takes what a homeserver sends to the push gateway. */
+  notify: Push["notify"];
+  thirdParty: ThirdParty;
+  /** Whether there is such a ghost, or the bot, made now if it can be. */
   userExists(userId: UserId): Promise<boolean>;
   /** Events may have been lost on their way here. */
   suspectLoss(): void;
   /** A far side has come back: what waits to be tried again is tried now. */
   retryNow(): void;
+  /** The homeserver answers: what is remembered of rooms is compared with what it knows, once. */
+  reconcile(): void;
+  /** Prosody was started, and has forgotten what it knew before. */
+  prosodyStarted(): void;
+  prosodyReached(): void;
   /** Takes up whatever an earlier run has left. */
   start(): Promise<void>;
   /** Starts nothing new and resolves when what runs is done. */
@@ -50,7 +83,8 @@ const sha256 = (text: string) => createHash("sha256").update(text);
 // Synapse takes one transaction ID by two ghosts for one and the same, so the ghost is part of it.
 const txnId = (cause: string, part: string): string => sha256(`${cause}\n${part}`).digest("base64url");
 
-export function createBridge({ config, store, matrix, xmpp, log, now, version }: BridgeDeps): Bridge {
+export function createBridge(deps: BridgeDeps): Bridge {
+  const { config, store, matrix, homeserverHttp, xmpp, requests, log, now, version, problems } = deps;
   const { homeserver, appservice, xmpp: prosody, permissions, delivery } = config;
   const startedAt = now();
   const addresses = createAddresses({
@@ -81,15 +115,79 @@ export function createBridge({ config, store, matrix, xmpp, log, now, version }:
     store: store.directRooms,
     log,
   });
-  const shared = { addresses, permissions, directRooms, matrix, xmpp, txnId, log };
+
+  const push = createPush({
+    permissions,
+    bridgeJid,
+    gatewayUrl: `${config.publicUrl}/_matrix/push/v1/notify`,
+    store,
+    xmpp,
+    homeserver: homeserverHttp,
+    async showPresence(jid) {
+      const subscriber = { userId: addresses.botUserId, jid };
+      if (await store.subscribers.has(subscriber.userId, jid)) await presence.announce(subscriber);
+    },
+    stanzaId: txnId,
+    randomBytes,
+    newId: randomUUID,
+    now,
+    log,
+  });
+  const { bot, botRooms, adHoc, secrets } = createBotParts({
+    commands: [
+      createWhois({
+        addresses,
+        component: bridgeJid,
+        homeserverDomain: homeserver.domain,
+        jidOfGhost: ghosts.jidOf,
+        profileOf,
+        ask: (to, payload) => requests.request({ from: bridgeJid, to, payload, timeoutSeconds: 5 }),
+      }),
+      ...createNotifyCommands({ push, homeserverDomain: homeserver.domain }),
+      ...createStatusCommands({ problems, parked: store.lanes.parked, now }),
+    ],
+    addresses,
+    component: bridgeJid,
+    permissions,
+    signingSecret: prosody.callbackSecret,
+    directRooms,
+    store: store.botRooms,
+    matrix,
+    xmpp,
+    txnId,
+    newId: randomUUID,
+    log,
+  });
+  const reconciliation = createReconciliation({
+    addresses,
+    directory: { appserviceId: appservice.id, networkId: "xmpp" },
+    store: store.directRooms,
+    directRooms,
+    botRooms,
+    matrix,
+    log,
+  });
+
+  const shared = { addresses, permissions, directRooms, bot, botRooms, matrix, xmpp, txnId, log };
   const fromMatrix = createFromMatrix({ ...shared, ghosts });
-  const fromXmpp = createFromXmpp({ ...shared, component: prosody.component });
+  const fromXmpp = createFromXmpp({ ...shared, component: prosody.component, onOwnError: push.refused });
   const presence = createPresence({
     addresses,
     bridgeJid,
     userExists: async (userId) => (await profileOf(userId)) !== undefined,
     subscribers: store.subscribers,
+    statusOf: push.statusOf,
     xmpp,
+    log,
+  });
+  const presenceReturn = createPresenceReturn({
+    subscribers: store.subscribers,
+    isThere: async (userId) => {
+      // Not from memory, since those who have gone would be in it.
+      const askable = userId !== addresses.botUserId && domainOf(userId) === homeserver.domain;
+      return !askable || (await matrix.profile(userId)) !== undefined;
+    },
+    announce: presence.announce,
     log,
   });
   const onStored = (lanes: string[]) => dispatcher.wake(lanes);
@@ -99,6 +197,7 @@ export function createBridge({ config, store, matrix, xmpp, log, now, version }:
     fromMatrix,
     fromXmpp,
     presence,
+    secrets,
     xmpp,
     catchUp,
     onStored,
@@ -115,10 +214,24 @@ export function createBridge({ config, store, matrix, xmpp, log, now, version }:
     giveUpAfterMs: delivery.giveUpAfterHours * 60 * 60 * 1000,
     maxConcurrentLanes: delivery.maxConcurrentLanes,
   });
+  const people = createPeople({
+    addresses,
+    homeserverDomain: homeserver.domain,
+    matrix,
+    profileOf,
+    searches: createRateLimit({ points: 20, seconds: 60 }),
+    log,
+  });
   const answerIq = createIqAnswers({
+    ...people,
+    permits: (from) => levelOf(permissions, from) !== "block",
+    contact: prosody.contact,
     version,
     now,
     startedAt,
+    handlers: { [`${NS.commands} command`]: adHoc.answer },
+    features: [NS.commands],
+    discover: adHoc.discover,
     async lookUp(to) {
       const jid = bareOf(to as Jid);
       if (jid === bridgeJid) return { kind: "bridge" };
@@ -133,16 +246,40 @@ export function createBridge({ config, store, matrix, xmpp, log, now, version }:
     acceptTransaction: inbox.acceptTransaction,
     receiveStanza: inbox.receiveStanza,
     answerIq,
+    isOurs: (userId) => userId === addresses.botUserId || addresses.isGhost(userId),
+    takeEphemeral: createTyping(shared).take,
+    notify: push.notify,
+    thirdParty: createThirdParty({ addresses, component: prosody.component, ghosts }),
     async userExists(userId) {
+      // Not every homeserver makes the bot when it reads the registration.
+      if (userId === addresses.botUserId) {
+        await matrix.register(localpartOf(userId));
+        return true;
+      }
       const jid = await ghosts.jidOf(userId);
       if (jid) await ghosts.ensure(jid);
       return jid !== undefined;
     },
     suspectLoss: () => catchUp.suspect(),
     retryNow: () => dispatcher.retryNow(),
+    reconcile: () => reconciliation.begin(),
+    prosodyStarted() {
+      requests.abandon();
+      presenceReturn.lost();
+      presenceReturn.reached();
+      dispatcher.retryNow();
+    },
+    prosodyReached() {
+      // COMPAT(mod_rest of 2019-12-30): does not tell of a start, so after each absence there may have been one.
+      if (prosody.restAuth === undefined) presenceReturn.lost();
+      presenceReturn.reached();
+      dispatcher.retryNow();
+    },
     start: () => dispatcher.start(),
     async stop() {
       catchUp.stop();
+      await reconciliation.stop();
+      await presenceReturn.stop();
       await dispatcher.stop();
     },
   };

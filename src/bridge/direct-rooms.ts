@@ -2,7 +2,7 @@
 import type { Addresses } from "../mapping/addresses.ts";
 import type { MatrixClient } from "../matrix/client.ts";
 import { type Content, readString } from "../matrix/event.ts";
-import { domainOf, type RoomId, type UserId } from "../matrix/ids.ts";
+import { domainOf, parseUserId, type RoomId, type UserId } from "../matrix/ids.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Log } from "../ops/log.ts";
 import type { DirectRoom, DirectRooms as StoredRooms } from "../store/store.ts";
@@ -41,13 +41,21 @@ export function createDirectRooms(deps: DirectRoomsDeps) {
   const locked = <T>(userId: UserId, jid: BareJid, work: () => Promise<T>): Promise<T> =>
     locks.run(`${userId} ${jid}`, work);
 
+  /** Whose room it is, of those that the ghost has made. */
+  const readMark = async (ghost: UserId, roomId: RoomId): Promise<{ userId?: UserId; jid?: string }> => {
+    const mark: Content = (await matrix.state(ghost, roomId, markType)) ?? {};
+    const [userId, jid] = [parseUserId(readString(mark, "user_id") ?? ""), readString(mark, "jid")];
+    return { ...(userId && { userId }), ...(jid !== undefined && { jid }) };
+  };
+  const membershipIn = async (ghost: UserId, roomId: RoomId, userId: UserId): Promise<string> =>
+    (await matrix.members(ghost, roomId)).get(userId) ?? "leave";
+
   /** A room that was made for the pair by a run that did not live to hear of it. */
   const findMade = async (ghost: UserId, userId: UserId, jid: BareJid): Promise<DirectRoom | undefined> => {
     for (const roomId of await matrix.joinedRooms(ghost)) {
-      const mark: Content = (await matrix.state(ghost, roomId, markType)) ?? {};
-      if (readString(mark, "user_id") !== userId || readString(mark, "jid") !== jid) continue;
-      const membership = (await matrix.members(ghost, roomId)).get(userId) ?? "leave";
-      return { userId, jid, roomId, membership };
+      const mark = await readMark(ghost, roomId);
+      if (mark.userId !== userId || mark.jid !== jid) continue;
+      return { userId, jid, roomId, membership: await membershipIn(ghost, roomId, userId) };
     }
     return undefined;
   };
@@ -141,6 +149,20 @@ export function createDirectRooms(deps: DirectRoomsDeps) {
         await store.save({ userId, jid, roomId, membership: "join" });
         return roomId;
       }),
+
+    /**
+     * Takes a room as a pair's that was made for them and is remembered no longer, unless they have another one.
+     * @returns whether it is theirs again.
+     */
+    takeBack: async (ghost: UserId, jid: BareJid, roomId: RoomId): Promise<boolean> => {
+      const { userId, jid: marked } = await readMark(ghost, roomId);
+      if (!userId || marked !== jid) return false;
+      return locked(userId, jid, async () => {
+        if (await store.ofPair(userId, jid)) return false;
+        await store.save({ userId, jid, roomId, membership: await membershipIn(ghost, roomId, userId) });
+        return true;
+      });
+    },
 
     /** The homeserver told of a member of the room: its Matrix user or its ghost. */
     noteMembership: async (roomId: RoomId, member: UserId, membership: string): Promise<void> => {

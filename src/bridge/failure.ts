@@ -9,7 +9,7 @@ import {
   failureOfStanzaError,
 } from "../mapping/errors.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
-import { RestError, StanzaRefusedError } from "../xmpp/client.ts";
+import { IqTimeoutError, IqUnansweredError, RestError, StanzaRefusedError } from "../xmpp/client.ts";
 
 /** The bridge itself knows that this cannot be delivered, now or ever. */
 export class UndeliverableError extends Error {
@@ -34,6 +34,7 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof MatrixError) return failureOfMatrix(error.status, error.errcode);
   if (error instanceof StanzaRefusedError) return failureOfStanzaError(error.error);
   if (error instanceof RestError) return failureOfRest(error.status);
+  if (error instanceof IqTimeoutError || error instanceof IqUnansweredError) return failureOfRest(undefined);
   if (error instanceof NoAnswerError) return failureOfMatrix(undefined);
   return poison;
 }

@@ -9,6 +9,8 @@ import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Log } from "../ops/log.ts";
 import type { XmppClient } from "../xmpp/client.ts";
+import type { Bot } from "./bot.ts";
+import type { BotRooms } from "./bot-rooms.ts";
 import type { DirectRooms } from "./direct-rooms.ts";
 import { UndeliverableError } from "./failure.ts";
 import type { Ghosts } from "./ghosts.ts";
@@ -18,6 +20,8 @@ export interface FromMatrixDeps {
   permissions: Config["permissions"];
   ghosts: Ghosts;
   directRooms: DirectRooms;
+  bot: Bot;
+  botRooms: BotRooms;
   matrix: MatrixClient;
   xmpp: XmppClient;
   /** A transaction ID for the n-th thing that a cause brings about. */
@@ -28,19 +32,19 @@ export interface FromMatrixDeps {
 export interface FromMatrix {
   /** Whether an event is worth storing: messages, and memberships of and around ghosts, but nothing of our own. */
   matters(event: MatrixEvent): boolean;
-  /** @returns events that come next although the homeserver did not hand them over. */
-  handle(event: MatrixEvent): Promise<MatrixEvent[]>;
+  /**
+   * @param mayRepeat an earlier attempt may have had its effect without the bridge learning of it.
+   * @returns events that come next although the homeserver did not hand them over.
+   */
+  handle(event: MatrixEvent, mayRepeat: boolean): Promise<MatrixEvent[]>;
   /** @returns what the room holds after the event, handed over or not. */
   catchUp(roomId: RoomId, after: EventId): Promise<MatrixEvent[]>;
 }
 
 const isMessage = ({ state_key: stateKey }: MatrixEvent): boolean => stateKey === undefined;
 
-const greeting =
-  "This is a bridge to XMPP. To write to bob@xmpp.example, start a direct chat with his Matrix address here, ";
-
 export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
-  const { addresses, permissions, ghosts, directRooms, matrix, xmpp, log } = deps;
+  const { addresses, permissions, ghosts, directRooms, bot, botRooms, matrix, xmpp, log } = deps;
   const isOurs = (userId: UserId): boolean => userId === addresses.botUserId || addresses.isGhost(userId);
 
   const notice = (event: MatrixEvent, ghost: UserId, body: string): Promise<unknown> =>
@@ -55,12 +59,6 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
   const decline = async (event: MatrixEvent, ghost: UserId, reason: string): Promise<void> => {
     log.info("declined an invitation", { cause: event.event_id, room: event.room_id, ghost, reason });
     await matrix.leave(ghost, event.room_id, reason);
-  };
-
-  const onBotInvited = async (event: MatrixEvent): Promise<void> => {
-    await matrix.join(addresses.botUserId, event.room_id);
-    const example = addresses.ghostOf("bob@xmpp.example" as Parameters<Addresses["ghostOf"]>[0]);
-    await notice(event, addresses.botUserId, `${greeting}${example}`);
   };
 
   const onGhostInvited = async (event: MatrixEvent, ghost: UserId): Promise<MatrixEvent[]> => {
@@ -120,13 +118,15 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
   const onMember = async (event: MatrixEvent, member: UserId): Promise<MatrixEvent[]> => {
     const membership = readString(event.content, "membership") ?? "leave";
     if (membership === "invite" && addresses.isGhost(member)) return onGhostInvited(event, member);
-    if (membership === "invite" && member === addresses.botUserId) await onBotInvited(event);
+    if (membership === "invite" && member === addresses.botUserId) return bot.onInvited(event);
+    await botRooms.noteMembership(event);
     await directRooms.noteMembership(event.room_id, member, membership);
     if (membership === "leave") await onUserLeft(event);
     return [];
   };
 
-  const onMessage = async (event: MatrixEvent): Promise<void> => {
+  const onMessage = async (event: MatrixEvent, mayRepeat: boolean): Promise<void> => {
+    if (await bot.onMessage(event, mayRepeat)) return;
     const room = await directRooms.ofRoom(event.room_id);
     const { event_id: cause, sender } = event;
     if (!room) return log.info("left out: this room is not bridged", { cause, room: event.room_id });
@@ -153,17 +153,19 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
       return isMessage(event) || event.type === "m.room.member";
     },
 
-    async handle(event) {
+    async handle(event, mayRepeat) {
       if (event.type === "m.room.member") return onMember(event, event.state_key as UserId);
-      await onMessage(event);
+      await onMessage(event, mayRepeat);
       return [];
     },
 
     async catchUp(roomId, after) {
       const room = await directRooms.ofRoom(roomId);
-      if (!room) return [];
+      const isBots = !room && (await botRooms.ofRoom(roomId)) !== undefined;
+      const reader = room ? addresses.ghostOf(room.jid) : isBots && addresses.botUserId;
+      if (!reader) return [];
       try {
-        const events = await matrix.eventsAfter(addresses.ghostOf(room.jid), roomId, after);
+        const events = await matrix.eventsAfter(reader, roomId, after);
         if (!events)
           log.warn("could not compare the room: its last known event is too far back", { room: roomId });
         return events ?? [];

@@ -9,9 +9,9 @@ import type { Content } from "../matrix/event.ts";
 import type { EventId, UserId } from "../matrix/ids.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Log } from "../ops/log.ts";
-import type { XmppClient } from "../xmpp/client.ts";
 import { type BareJid, bareOf, domainOf, type Jid } from "../xmpp/jid.ts";
-import { type Element, readError, xml } from "../xmpp/stanza.ts";
+import { type Element, readError, type StanzaError } from "../xmpp/stanza.ts";
+import type { Bot } from "./bot.ts";
 import type { DirectRooms, OpenRoom } from "./direct-rooms.ts";
 import { UndeliverableError } from "./failure.ts";
 import { notDelivered } from "./tell.ts";
@@ -21,8 +21,10 @@ export interface FromXmppDeps {
   component: string;
   permissions: Config["permissions"];
   directRooms: DirectRooms;
+  bot: Bot;
+  /** A message of the bridge itself came back. */
+  onOwnError(id: string, from: BareJid, error: StanzaError): Promise<void>;
   matrix: MatrixClient;
-  xmpp: XmppClient;
   txnId(cause: string, part: string): string;
   log: Log;
 }
@@ -43,7 +45,7 @@ export interface FromXmpp {
 }
 
 export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
-  const { addresses, component, permissions, directRooms, matrix, xmpp, txnId, log } = deps;
+  const { addresses, component, permissions, directRooms, bot, matrix, txnId, log } = deps;
 
   const sendOnce = async ({ roomId, ghost }: OpenRoom, content: Content, attempt: Attempt): Promise<void> => {
     const id = txnId(attempt.cause, ghost);
@@ -79,13 +81,6 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
     await sendOnce({ roomId: room.roomId, ghost: addresses.ghostOf(jid) }, content, attempt);
   };
 
-  /** Somebody writes to the bridge itself. */
-  const greet = async ({ attrs }: Element): Promise<void> => {
-    const example = addresses.jidOfUser("@alice:matrix.example" as UserId);
-    const text = `This is a bridge to Matrix. To write to @alice:matrix.example, send a message to ${example}`;
-    await xmpp.send(xml("message", { type: "chat", from: component, to: attrs.from }, xml("body", {}, text)));
-  };
-
   /** @throws UndeliverableError where the two are not to be joined. */
   const mayWrite = (from: BareJid, to: UserId): void => {
     if (domainOf(from) === component || addresses.isGhost(to)) {
@@ -114,7 +109,9 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
           from,
         });
       }
-      if (to === component) return isError ? undefined : greet(message);
+      if (to === component && isError)
+        return deps.onOwnError(String(message.attrs.id), from, readError(message));
+      if (to === component) return bot.onStanza(message, attempt.cause);
       const userId = addresses.userOfJid(to);
       if (!userId) {
         if (isError) return;

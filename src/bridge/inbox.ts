@@ -9,12 +9,14 @@ import type { CatchUp } from "./catch-up.ts";
 import type { FromMatrix } from "./from-matrix.ts";
 import type { FromXmpp } from "./from-xmpp.ts";
 import type { Presence } from "./presence.ts";
+import type { Secrets } from "./secrets.ts";
 
 export interface InboxDeps {
   store: Pick<Store, "transactions" | "lanes">;
   fromMatrix: FromMatrix;
   fromXmpp: FromXmpp;
   presence: Presence;
+  secrets: Secrets;
   xmpp: XmppClient;
   catchUp: CatchUp;
   /** Called with the lanes that have got something new, once it is on disk. */
@@ -30,16 +32,18 @@ export interface Inbox {
 }
 
 export function createInbox(deps: InboxDeps): Inbox {
-  const { store, fromMatrix, fromXmpp, presence, xmpp, catchUp, onStored, newId, log } = deps;
-  const jobsOf = (events: readonly MatrixEvent[]): EventJob[] =>
-    events.filter(fromMatrix.matters).map((event) => ({
+  const { store, fromMatrix, fromXmpp, presence, secrets, xmpp, catchUp, onStored, newId, log } = deps;
+  const jobsOf = async (events: readonly MatrixEvent[]): Promise<EventJob[]> => {
+    const storable = await Promise.all(events.filter(fromMatrix.matters).map(secrets.hideInEvent));
+    return storable.map((event) => ({
       lane: `matrix ${event.room_id}`,
       cause: event.event_id,
       work: { kind: "event", event },
     }));
+  };
 
   const acceptNext = async (job: Job, events: readonly MatrixEvent[]): Promise<void> => {
-    const jobs = jobsOf(events);
+    const jobs = await jobsOf(events);
     if (jobs.length === 0) return;
     const fresh = await store.transactions.acceptNext(job, jobs);
     for (const { cause, lane } of fresh) log.info("accepted from Matrix, by asking for it", { cause, lane });
@@ -48,7 +52,7 @@ export function createInbox(deps: InboxDeps): Inbox {
 
   return {
     async acceptTransaction({ id, digest, events }) {
-      const jobs = jobsOf(events);
+      const jobs = await jobsOf(events);
       const unsure = catchUp.takeUnsure(jobs.map(({ work }) => work.event.room_id));
       const fresh = await store.transactions.accept({ id, digest, jobs, unsure });
       for (const { cause, lane } of fresh) log.info("accepted from Matrix", { cause, lane, txn: id });
@@ -71,7 +75,8 @@ export function createInbox(deps: InboxDeps): Inbox {
       if (stanza.name === "message" && !fromXmpp.matters(stanza)) return;
       const cause = newId();
       const lane = `xmpp ${bareOf(from as Jid)} ${bareOf(to as Jid)}`;
-      await store.lanes.add([{ lane, cause, work: { kind: "stanza", xml: serialize(stanza) } }]);
+      const storable = stanza.name === "message" ? secrets.hideInMessage(stanza, cause) : stanza;
+      await store.lanes.add([{ lane, cause, work: { kind: "stanza", xml: serialize(storable) } }]);
       log.info("accepted from XMPP", { cause, lane, id: stanza.attrs.id });
       onStored([lane]);
     },
@@ -79,14 +84,18 @@ export function createInbox(deps: InboxDeps): Inbox {
     async handle(job, mayRepeat) {
       const { work, cause } = job;
       switch (work.kind) {
-        case "event":
-          return acceptNext(job, await fromMatrix.handle(work.event));
+        case "event": {
+          const event = secrets.eventOf(cause) ?? work.event;
+          await acceptNext(job, await fromMatrix.handle(event, mayRepeat));
+          return secrets.forget(cause);
+        }
         case "catch-up":
           return acceptNext(job, await fromMatrix.catchUp(work.roomId, work.after));
         case "stanza": {
           const stanza = parseStanza(work.xml);
           if (stanza.name === "presence") return presence.handle(stanza);
-          return fromXmpp.handle(stanza, { cause, mayRepeat });
+          await fromXmpp.handle(secrets.messageOf(cause) ?? stanza, { cause, mayRepeat });
+          return secrets.forget(cause);
         }
         case "notice":
           return fromXmpp.sendOnce(work, work.content, { cause, mayRepeat });

@@ -2,7 +2,7 @@
 import type { Addresses } from "../mapping/addresses.ts";
 import type { UserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
-import type { Subscribers } from "../store/store.ts";
+import type { Subscriber, Subscribers } from "../store/store.ts";
 import type { XmppClient } from "../xmpp/client.ts";
 import { type BareJid, bareOf, type Jid } from "../xmpp/jid.ts";
 import { type Element, xml } from "../xmpp/stanza.ts";
@@ -13,6 +13,8 @@ export interface PresenceDeps {
   /** Whether there is such a Matrix user, as far as the bridge can know. */
   userExists(userId: UserId): Promise<boolean>;
   subscribers: Subscribers;
+  /** What the bridge's own presence says to an XMPP user besides that it is there. */
+  statusOf(jid: BareJid): Promise<string | undefined>;
   xmpp: XmppClient;
   log: Log;
 }
@@ -21,6 +23,8 @@ export interface Presence {
   /** A change of subscription is worth storing first; the rest is worth something only now. */
   isLasting(stanza: Element): boolean;
   handle(stanza: Element): Promise<void>;
+  /** Tells one subscriber that a Matrix user, or the bridge, is online. */
+  announce(subscriber: Subscriber): Promise<void>;
 }
 
 const lasting = new Set(["subscribe", "subscribed", "unsubscribe", "unsubscribed"]);
@@ -29,12 +33,14 @@ const lasting = new Set(["subscribe", "subscribed", "unsubscribe", "unsubscribed
 const resource = "matrix";
 
 export function createPresence(deps: PresenceDeps): Presence {
-  const { addresses, bridgeJid, userExists, subscribers, xmpp, log } = deps;
+  const { addresses, bridgeJid, userExists, subscribers, statusOf, xmpp, log } = deps;
 
   const send = async (type: string | undefined, from: BareJid, to: Jid): Promise<void> => {
     // Availability is a resource's, subscription the account's.
     const sender = type === undefined || type === "unavailable" ? `${from}/${resource}` : from;
-    await xmpp.send(xml("presence", { from: sender, to, ...(type && { type }) }));
+    const status = type === undefined && from === bridgeJid ? await statusOf(bareOf(to)) : undefined;
+    const children = status === undefined ? [] : [xml("status", {}, status)];
+    await xmpp.send(xml("presence", { from: sender, to, ...(type && { type }) }, ...children));
   };
 
   /** The bridge itself is in its own place in the table, under a user ID that nobody has. */
@@ -42,6 +48,9 @@ export function createPresence(deps: PresenceDeps): Presence {
     contact === bridgeJid ? addresses.botUserId : addresses.userOfJid(contact);
 
   return {
+    announce: ({ userId, jid }) =>
+      send(undefined, userId === addresses.botUserId ? bridgeJid : addresses.jidOfUser(userId), jid),
+
     isLasting: ({ attrs }) => lasting.has(attrs.type),
 
     async handle({ attrs }) {

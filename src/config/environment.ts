@@ -29,6 +29,9 @@ export const pathOfEnvName = (name: string): string[] =>
 
 const places = new Map(placesIn(configSchema).map((place) => [envNameOf(place.path), place]));
 
+/** Every variable that there is. */
+export const variables: readonly string[] = [...places.keys()];
+
 /** @returns what the environment says, outer values first, and what is wrong with it. */
 export function readOverrides(
   env: Record<string, string | undefined>,

@@ -5,30 +5,37 @@ import type { Config } from "./schema.ts";
 /** The path of mod_rest's callback below `listen`. */
 export const callbackPath = "/xmpp/callback";
 /** The user name that mod_rest presents there. */
-const callbackUser = "prosody";
+export const callbackUser = "prosody";
 
-/** Where mod_rest posts to: user and secret are in the URL, as mod_rest knows no other way to authenticate itself. */
+/**
+ * Where mod_rest posts to: user and secret are in the URL, as mod_rest knows no other way to authenticate itself. It
+ * fills the sender in, by which the bridge knows a forged stanza (docs/servers.md, "Callbacks of mod_rest").
+ */
 export function callbackUrlOf({ xmpp, listen }: Pick<Config, "xmpp" | "listen">): string {
   const base = xmpp.callbackUrl ?? `http://${reachable(listen.host)}:${listen.port}`;
-  return `${base.replace("://", `://${callbackUser}:${xmpp.callbackSecret}@`)}${callbackPath}`;
+  return `${base.replace("://", `://${callbackUser}:${xmpp.callbackSecret}@`)}${callbackPath}?from={from}`;
 }
 
-// A literal address: each look-up of a name would take its own time and put stanzas out of order.
-function reachable(host: string): string {
+/**
+ * Where a listener on this host is called from its own machine: listening everywhere is no address to call. A literal
+ * address, since each look-up of a name would take its own time and put stanzas out of order.
+ */
+export function reachable(host: string): string {
   if (host === "0.0.0.0" || host === "::" || host === "localhost") return "127.0.0.1";
   return isIPv6(host) ? `[${host}]` : host;
 }
 
 export function prosodyConfigOf(config: Config): string {
   const { component, restUrl } = config.xmpp;
-  return `-- Causeway's component. It holds secrets.
+  return `-- Causeway's component, for Prosody 0.12, 13 and newer. It holds secrets.
 --
 -- Where it goes: a file of its own in the folder that prosody.cfg.lua includes (/etc/prosody/conf.d/causeway.cfg.lua
--- on Debian), or the very end of prosody.cfg.lua: what follows a Component line belongs to that component.
+-- on Debian, readable by the group prosody alone), or the very end of prosody.cfg.lua: what follows a Component line
+-- belongs to that component. Then restart Prosody.
 --
--- mod_rest is a community module (Debian: the package prosody-modules). Naming it below loads it for this component;
--- it needs no line in modules_enabled. Prosody looks for it in its plugin_paths, a setting of the global section:
---   plugin_paths = { "/usr/local/lib/prosody/modules" }
+-- mod_rest is a community module; it has to be of 2026 or newer (Debian: prosody-modules of trixie-backports or sid).
+-- The line below loads it for this component; it needs no entry in modules_enabled. Prosody looks for the folder
+-- mod_rest in its plugin_paths, a setting of the global section, on Debian /usr/local/lib/prosody/modules.
 Component ${luaString(component)} "rest"
 ${authLines(config)
   .map((line) => `    ${line}`)

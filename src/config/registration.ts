@@ -16,6 +16,7 @@ export interface Registration {
   rate_limited: boolean;
   receive_ephemeral: boolean;
   "de.sorunome.msc2409.push_ephemeral": boolean;
+  protocols: string[];
   namespaces: { users: Namespace[]; aliases: Namespace[]; rooms: Namespace[] };
 }
 
@@ -36,14 +37,18 @@ export function registrationOf({ homeserver, appservice }: Config): Registration
     receive_ephemeral: true,
     // COMPAT(Synapse before v1.13 of the specification): the same wish under its name while it was a proposal.
     "de.sorunome.msc2409.push_ephemeral": true,
+    protocols: ["xmpp"],
     namespaces: { users: [namespace("@")], aliases: [namespace("#")], rooms: [] },
   };
 }
 
+const header = `# Causeway's registration. It holds secrets. Where it goes:
+# - Synapse: its path into app_service_config_files in homeserver.yaml; then restart Synapse
+# - Dendrite: its path into config_files of app_service_api in dendrite.yaml; then restart Dendrite
+# - continuwuity, tuwunel: its text into a code block below "!admin appservices register", said in the admin room
+`;
+
 export const registrationYamlOf = (config: Config): string =>
-  `# Causeway's registration, for the homeserver to read at its start. It holds secrets.\n${stringify(
-    registrationOf(config),
-    { lineWidth: 0 },
-  )}`;
+  header + stringify(registrationOf(config), { lineWidth: 0 });
 
 const escapeRegex = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");

@@ -1,4 +1,5 @@
 /** What `config.json` may hold: shape, checks and defaults; every key of ours beyond the design has a default. */
+import { isIP } from "node:net";
 import { z } from "zod";
 
 const webUrl = z
@@ -20,6 +21,11 @@ const xmppDomain = z
 const token = z.string().regex(/^[!-~]{16,}$/, "must be 16 or more ASCII characters without spaces");
 const secret = z.string().min(1, "must not be empty");
 const bind = z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65535) });
+const proxy = z.string().refine(isNetwork, "must be an IP address, or a network such as 10.0.0.0/8");
+
+const contactUris = z
+  .array(z.string().regex(/^(?:mailto|xmpp|https):[^\s]+$/, "must be a mailto:, xmpp: or https: URI"))
+  .optional();
 
 const database = z.string().superRefine((value, context) => {
   if (/^postgres(ql)?:/.test(value)) {
@@ -54,8 +60,23 @@ export const configSchema = z.strictObject({
     callbackSecret: z.string().regex(/^[A-Za-z0-9]{16,}$/, "must be 16 or more ASCII letters and digits"),
     /** How Prosody reaches `listen`, where that is not its own host and port. */
     callbackUrl: webUrl.optional(),
+    /** Whom to turn to about the bridge, as XMPP clients and servers are told it (XEP-0157). */
+    contact: z
+      .strictObject({
+        abuse: contactUris,
+        admin: contactUris,
+        feedback: contactUris,
+        sales: contactUris,
+        security: contactUris,
+        status: contactUris,
+        support: contactUris,
+      })
+      .optional(),
   }),
-  listen: bind,
+  listen: bind.extend({
+    /** Whose `X-Forwarded-For` is believed, so that limits count for each source behind it. */
+    trustedProxies: z.array(proxy).optional(),
+  }),
   admin: bind,
   publicUrl: webUrl,
   database,
@@ -96,6 +117,13 @@ export function secretsOf({ appservice, xmpp }: Pick<Config, "appservice" | "xmp
     basic("prosody", callbackSecret),
     ...ofRest,
   ];
+}
+
+function isNetwork(text: string): boolean {
+  const [address = "", bits, ...more] = text.split("/");
+  const version = isIP(address);
+  if (version === 0 || more.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }
 
 function isWebUrl(text: string): boolean {

@@ -130,6 +130,25 @@ test("the environment replaces single values, in whatever depth and type", () =>
   assert.deepEqual(config.logging, { level: "debug", format: "text" });
 });
 
+test("trusted proxies are addresses or networks, and none where they are left out", () => {
+  const withProxies = (trustedProxies: unknown) =>
+    load({ ...sample, listen: { ...sample.listen, trustedProxies } });
+  assert.equal(load(sample).listen.trustedProxies, undefined);
+  const good = ["127.0.0.1", "::1", "10.0.0.0/8", "2001:db8::/32"];
+  assert.deepEqual(withProxies(good).listen.trustedProxies, good);
+  for (const wrong of [
+    "proxy.example",
+    "10.0.0.0/33",
+    "::/129",
+    "10.0.0.0/8/8",
+    "1.2.3.4/",
+    "loopback",
+    "",
+  ]) {
+    assert.throws(() => withProxies([wrong]), { name: "ConfigError" }, wrong);
+  }
+});
+
 test("the environment alone can fill an empty file", () => {
   const env = Object.fromEntries(
     Object.entries(sample).map(([key, value]) => [
@@ -190,6 +209,22 @@ test("credentials for mod_rest are both of a pair, a bearer token, or nothing", 
     "xmpp.restAuth.bearer": "is not a known key",
   });
   assert.deepEqual(problemsOf(withAuth("secret")), { "xmpp.restAuth": "must be an object" });
+});
+
+test("contact addresses are URIs under purposes that XMPP knows", () => {
+  const withContact = (contact: unknown) => ({ ...sample, xmpp: { ...sample.xmpp, contact } });
+  const contact = {
+    admin: ["mailto:a@hs.example", "xmpp:a@xmpp.example"],
+    support: ["https://hs.example/help"],
+  };
+  assert.deepEqual(load(withContact(contact)).xmpp.contact, contact);
+  assert.equal(load(withContact(undefined)).xmpp.contact, undefined);
+  const uri = "must be a mailto:, xmpp: or https: URI";
+  assert.deepEqual(problemsOf(withContact({ admin: ["a@hs.example"], abuse: ["http://a"] })), {
+    "xmpp.contact.admin.0": uri,
+    "xmpp.contact.abuse.0": uri,
+  });
+  assert.deepEqual(problemsOf(withContact({ boss: [] })), { "xmpp.contact.boss": "is not a known key" });
 });
 
 test("whatever the file holds, what is no configuration is told as a ConfigError", () => {

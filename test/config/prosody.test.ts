@@ -13,7 +13,7 @@ const code = (lua: string): string[] =>
 
 const common = [
   'Component "bridge.xmpp.test" "rest"',
-  'rest_callback_url = "http://prosody:callback0123456789@127.0.0.1:9555/xmpp/callback"',
+  'rest_callback_url = "http://prosody:callback0123456789@127.0.0.1:9555/xmpp/callback?from={from}"',
   'http_host = "127.0.0.1"',
 ];
 
@@ -41,13 +41,13 @@ test("a user name that is not the component's is pointed out", () => {
 test("Prosody is given an address that can be called, not one to listen on", () => {
   const { xmpp } = sampleConfig();
   const at = (host: string) => callbackUrlOf({ xmpp, listen: { host, port: 1 } });
-  const url = (host: string) => `http://prosody:callback0123456789@${host}:1/xmpp/callback`;
+  const url = (host: string) => `http://prosody:callback0123456789@${host}:1/xmpp/callback?from={from}`;
   for (const host of ["0.0.0.0", "::", "localhost"]) assert.equal(at(host), url("127.0.0.1"));
   assert.equal(at("::1"), url("[::1]"));
   assert.equal(at("192.0.2.7"), url("192.0.2.7"));
   assert.equal(
     callbackUrlOf({ xmpp: { ...xmpp, callbackUrl: "https://b.example/x" }, listen: { host: "::", port: 1 } }),
-    "https://prosody:callback0123456789@b.example/x/xmpp/callback",
+    "https://prosody:callback0123456789@b.example/x/xmpp/callback?from={from}",
   );
 });
 

@@ -13,6 +13,7 @@ const expected = {
   rate_limited: false,
   receive_ephemeral: true,
   "de.sorunome.msc2409.push_ephemeral": true,
+  protocols: ["xmpp"],
   namespaces: {
     users: [{ exclusive: true, regex: "^@_xmpp_.*:hs\\.test$" }],
     aliases: [{ exclusive: true, regex: "^#_xmpp_.*:hs\\.test$" }],

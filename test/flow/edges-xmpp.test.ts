@@ -32,6 +32,18 @@ test("a callback that is no stanza of Prosody is refused with an empty body, and
   assert.equal(await post(message(`from="@@@" to="${julietJid}"`)), 400);
   assert.equal(await post(message(`from="romeo@xmpp.test"`)), 400);
   assert.equal(await post(message(whole, "x".repeat(1024 * 1024))), 413);
+  assert.equal(await post(message(whole, "<a>".repeat(64) + "</a>".repeat(64))), 400);
+  assert.equal(
+    await post(message(`${whole} ${Array.from({ length: 65 }, (_, n) => `a${n}=""`).join(" ")}`)),
+    400,
+  );
+  assert.equal(await post(message(whole, "<a/>".repeat(10_000))), 400);
+  assert.equal(await post(`${message(whole)}</message>`), 400);
+  assert.equal(await post(message(whole, "<p:a/>")), 400);
+  assert.equal(await post(message(whole).replace("<message", "<message xmlns='urn:x'")), 400);
+  assert.equal(await post(message(whole), { "content-encoding": "gzip" }), 415);
+  // A sender may choose it by xml:lang, so it must not get a body either.
+  assert.equal(await post(message(whole), { "content-language": "x".repeat(20_000) }), 431);
   assert.equal(await post("", {}, "GET"), 405);
   assert.equal(await post(message(whole), {}, "PUT"), 405);
   assert.deepEqual(homeserver.rooms.all(), []);
@@ -93,7 +105,7 @@ test("an IQ that the bridge cannot answer gets an error, never an empty result",
   const unavailable = ["error", "service-unavailable"];
   assert.deepEqual(await conditionOf(julietJid, xml("query", { xmlns: "jabber:iq:roster" })), unavailable);
   assert.deepEqual(await conditionOf(julietJid, xml("constructor", { xmlns: "x" })), unavailable);
-  assert.deepEqual(await conditionOf(julietJid, queries.vcard, "set"), unavailable);
+  assert.deepEqual(await conditionOf(julietJid, queries.vcard, "set"), ["error", "not-allowed"]);
   assert.deepEqual(await conditionOf("rosaline%hs.test@bridge.xmpp.test", queries.ping), unavailable);
   const node = xml("query", { xmlns: queries.disco.attrs.xmlns, node: "nowhere" });
   assert.deepEqual(await conditionOf(julietJid, node), ["error", "item-not-found"]);
@@ -116,17 +128,18 @@ test("a subscription is granted for a Matrix user that exists, remembered, probe
   ]);
   await bridge.stop();
   await start();
+  assert.deepEqual((await next(3))[1], ["available", online, romeo.jid]);
   await presence("probe");
-  assert.deepEqual((await next(3))[1], ["available", online, romeo.fullJid]);
+  assert.deepEqual((await next(4))[1], ["available", online, romeo.fullJid]);
   await presence("unsubscribe");
-  assert.deepEqual(await next(5), [
+  assert.deepEqual(await next(6), [
     ["unavailable", online, romeo.jid],
     ["unsubscribed", julietJid, romeo.jid],
   ]);
   await presence("probe");
-  assert.deepEqual((await next(6))[1], ["unsubscribed", julietJid, romeo.jid]);
+  assert.deepEqual((await next(7))[1], ["unsubscribed", julietJid, romeo.jid]);
   const nobody = "rosaline%hs.test@bridge.xmpp.test";
   await presence("subscribe", nobody);
-  assert.deepEqual((await next(7))[1], ["unsubscribed", nobody, romeo.jid]);
-  assert.equal(romeo.inbox.length, 7);
+  assert.deepEqual((await next(8))[1], ["unsubscribed", nobody, romeo.jid]);
+  assert.equal(romeo.inbox.length, 8);
 });

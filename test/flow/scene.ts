@@ -3,8 +3,8 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type BridgeOptions, startBridge, startBridgeProcess, temporaryFolder } from "../support/bridge.ts";
-import { startFakeHomeserver } from "../support/fake-homeserver.ts";
-import { startFakeProsody } from "../support/fake-prosody.ts";
+import { type HomeserverOptions, startFakeHomeserver } from "../support/fake-homeserver.ts";
+import { type ProsodyOptions, startFakeProsody } from "../support/fake-prosody.ts";
 import type { SeenRequest } from "../support/fake-server.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -30,9 +30,13 @@ export const eventIn = (room_id: string, body: string, sender = "@juliet:hs.test
 export const isSend = ({ method, path }: SeenRequest): boolean => method === "PUT" && path.includes("/send/");
 
 /** Both servers with their people, and a folder for the database; all of it gone when the test is over. */
-export async function setScene(t: TestContext) {
-  const homeserver = await startFakeHomeserver();
-  const prosody = await startFakeProsody();
+export async function setScene(
+  t: TestContext,
+  options: HomeserverOptions = {},
+  prosodyOptions: ProsodyOptions = {},
+) {
+  const homeserver = await startFakeHomeserver(options);
+  const prosody = await startFakeProsody(prosodyOptions);
   const folder = temporaryFolder();
   const running = new Set<() => Promise<unknown>>();
   t.after(async () => {
@@ -52,6 +56,8 @@ export async function setScene(t: TestContext) {
     prosody,
     juliet,
     romeo,
+    /** Where the database is. */
+    folder: folder.path,
     /** In this process; started twice one after the other, it goes on with the same database. */
     async start(options: Options = {}) {
       const bridge = await startBridge({ homeserver, prosody, database, ...options });
@@ -62,6 +68,9 @@ export async function setScene(t: TestContext) {
       };
       running.add(stop);
       await bridge.ready();
+      // What it asks the homeserver by itself comes first, so that tests can count what they bring about.
+      const compared = (line: string): boolean => line.includes("rooms that are remembered");
+      await waitFor(() => bridge.log.some(compared), "the bridge to compare its rooms");
       return {
         ...bridge,
         stop,

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { prosodyConfigOf } from "../../src/config/prosody.ts";
 import { registrationYamlOf } from "../../src/config/registration.ts";
+import type { Config } from "../../src/config/schema.ts";
 import { completeAnswers, configFromAnswers, filesOf, writeFiles } from "../../src/init.ts";
 import { type BridgeProcess, createBridgeProcess } from "./bridge-process.ts";
 import { freePort } from "./free-port.ts";
@@ -27,9 +28,12 @@ export interface Stage {
 export interface StageOptions {
   /** Told what is being waited for. */
   progress?: (what: string) => void;
+  /** Changes what `causeway init` would write. */
+  adjust?: (config: Config) => Config;
 }
 
-export async function startStage({ progress = () => undefined }: StageOptions = {}): Promise<Stage> {
+export async function startStage(options: StageOptions = {}): Promise<Stage> {
+  const { progress = () => undefined, adjust = (config) => config } = options;
   const folder = mkdtempSync(join(tmpdir(), "causeway-stage-"));
   const [synapsePort, httpPort, port, adminPort] = [
     await freePort(),
@@ -43,7 +47,7 @@ export async function startStage({ progress = () => undefined }: StageOptions = 
     port: String(port),
     adminPort: String(adminPort),
   });
-  const config = configFromAnswers(answers, () => randomBytes(32).toString("hex"));
+  const config = adjust(configFromAnswers(answers, () => randomBytes(32).toString("hex")));
   writeFiles(folder, filesOf(config), false);
 
   const bridge = createBridgeProcess({

@@ -3,6 +3,13 @@ declare module "@xmpp/client" {
   import type { Element } from "@xmpp/xml";
 
   interface XmppClient {
+    iqCallee: {
+      get: (
+        namespace: string,
+        name: string,
+        answer: (query: { stanza: Element }) => Promise<Element>,
+      ) => void;
+    };
     iqCaller: { request: (iq: Element, timeoutMs?: number) => Promise<Element> };
     reconnect: { stop: () => void };
     on(event: "error", listener: (error: Error) => void): this;

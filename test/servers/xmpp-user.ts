@@ -27,6 +27,8 @@ interface XmppAccount {
   reconnect?: boolean;
   /** Without initial presence, messages to the bare JID go to the archive only. Default: true. */
   available?: boolean;
+  /** Answers IQs of type get with a `<query/>` of this namespace. */
+  onQuery?: { namespace: string; answer: () => Promise<Element> };
   /** Called with each stanza as it comes. */
   onStanza?: (stanza: Element) => void;
 }
@@ -34,7 +36,7 @@ interface XmppAccount {
 /** Logs in over plain TCP and resolves once the session is there and its initial presence is sent. */
 export async function connectXmpp(account: XmppAccount): Promise<XmppUser> {
   const { host, port, domain, username, password, resource = "test", available = true } = account;
-  const { onStanza } = account;
+  const { onStanza, onQuery } = account;
   const xmpp = client({
     service: `xmpp://${host}:${port}`,
     domain,
@@ -48,6 +50,7 @@ export async function connectXmpp(account: XmppAccount): Promise<XmppUser> {
   xmpp.on("error", () => {});
   xmpp.on("stanza", (stanza: Element) => inbox.add(stanza));
   if (onStanza) xmpp.on("stanza", onStanza);
+  if (onQuery) xmpp.iqCallee.get(onQuery.namespace, "query", onQuery.answer);
   // After each connection, not only the first.
   xmpp.on("online", () => {
     if (available) void xmpp.send(xml("presence"));

@@ -1,0 +1,197 @@
+/** The bridge's own conversations: with its bot in rooms of Matrix, and with the component's address on XMPP. */
+import { afterPrefix, withoutQuotation } from "../commands/chat.ts";
+import type { Caller } from "../commands/command.ts";
+import type { Commands } from "../commands/commands.ts";
+import { noticeOf } from "../commands/notice.ts";
+import { levelOf } from "../config/permissions.ts";
+import type { Config } from "../config/schema.ts";
+import type { RateLimit } from "../http/rate-limit.ts";
+import type { MatrixClient } from "../matrix/client.ts";
+import { type Content, isObject, type MatrixEvent, readString } from "../matrix/event.ts";
+import type { UserId } from "../matrix/ids.ts";
+import { MatrixError } from "../matrix/matrix-error.ts";
+import type { Log } from "../ops/log.ts";
+import type { BotRoom } from "../store/store.ts";
+import type { XmppClient } from "../xmpp/client.ts";
+import { type BareJid, bareOf, domainOf, type Jid, localOf } from "../xmpp/jid.ts";
+import { NS } from "../xmpp/namespaces.ts";
+import { type Element, readChild, readText, xml } from "../xmpp/stanza.ts";
+import type { BotRooms } from "./bot-rooms.ts";
+import { UndeliverableError } from "./failure.ts";
+
+export interface BotDeps {
+  bot: UserId;
+  component: BareJid;
+  permissions: Config["permissions"];
+  commands: Commands;
+  rooms: BotRooms;
+  matrix: MatrixClient;
+  xmpp: Pick<XmppClient, "send">;
+  /** How much one person is answered. */
+  limit: RateLimit;
+  /** How often one person is told that they may not use the bridge. */
+  refusals: RateLimit;
+  txnId(cause: string, part: string): string;
+  log: Log;
+}
+
+export interface Bot {
+  /** @returns what was written in the room before the bot was there. */
+  onInvited(event: MatrixEvent): Promise<MatrixEvent[]>;
+  /** @returns whether the event was for the bot. */
+  onMessage(event: MatrixEvent, mayRepeat: boolean): Promise<boolean>;
+  onStanza(message: Element, cause: string): Promise<void>;
+}
+
+const noAccess = "You may not use this bridge.";
+const cannotRead = "I cannot read encrypted messages. Write to me in a room without encryption.";
+
+/** What a person has written anew; edits and what machines write give no commands. */
+function writtenIn({ type, content }: MatrixEvent): string | undefined {
+  if (type !== "m.room.message" || readString(content, "msgtype") !== "m.text" || isEdit(content))
+    return undefined;
+  const body = readString(content, "body");
+  return body === undefined ? undefined : withoutQuotation(body);
+}
+
+const relationOf = (content: Content): Content => {
+  const relation = content["m.relates_to"];
+  return isObject(relation) ? relation : {};
+};
+const isEdit = (content: Content): boolean => readString(relationOf(content), "rel_type") === "m.replace";
+
+/** What is written for the bot; "" where nothing is. */
+function lineIn(event: MatrixEvent, isDirect: boolean): string {
+  const written = writtenIn(event) ?? "";
+  return afterPrefix(written) ?? (isDirect ? written.trim() : "");
+}
+
+/** What an edit puts in the place of what was written. */
+function rewrittenIn({ content }: MatrixEvent): string | undefined {
+  const anew = content["m.new_content"];
+  return isEdit(content) && isObject(anew) ? readString(anew, "body") : undefined;
+}
+
+export function createBot(deps: BotDeps): Bot {
+  const { bot, component, permissions, commands, rooms, matrix, xmpp, limit, refusals, txnId, log } = deps;
+
+  const say = async (event: MatrixEvent, content: Content, part: string): Promise<void> => {
+    const { event_id: cause, room_id: room } = event;
+    const answer = await matrix.send(bot, room, "m.room.message", content, txnId(cause, part));
+    log.info("the bot has answered on Matrix", { cause, room, event: answer });
+  };
+
+  /** @returns what to add to the answer. */
+  const takeAway = async ({ event_id: cause, room_id: roomId }: MatrixEvent): Promise<string> => {
+    try {
+      await matrix.redact(bot, roomId, cause, txnId(cause, "redaction"), "It held a secret.");
+      return "";
+    } catch (error) {
+      if (!(error instanceof MatrixError && error.status === 403)) throw error;
+      return "\n\nYour message holds a secret, and I may not remove it here: please delete it.";
+    }
+  };
+
+  const answer = async (event: MatrixEvent, caller: Caller, line: string, room: BotRoom): Promise<void> => {
+    const isPrivate = room.userId !== undefined;
+    const added = commands.holdsSecret(caller, line) ? await takeAway(event) : "";
+    const { text } = await commands.runLine(caller, line, isPrivate);
+    const relation = { "m.relates_to": { "m.in_reply_to": { event_id: event.event_id } } };
+    // Where several people write, an answer says whose it is.
+    await say(event, { ...noticeOf(text + added), ...(!isPrivate && relation) }, "answer");
+  };
+
+  /** Said once in a while, not under each message. */
+  const tellOfEncryption = async (event: MatrixEvent): Promise<void> => {
+    const id = txnId(event.room_id, "encrypted");
+    if (await matrix.hasSent(bot, event.room_id, id)) return;
+    await matrix.send(bot, event.room_id, "m.room.message", noticeOf(cannotRead), id);
+  };
+
+  const refuse = async (event: MatrixEvent): Promise<void> => {
+    if ((await refusals.take(event.sender)) === undefined) await say(event, noticeOf(noAccess), "answer");
+  };
+
+  /** Whether the person has not been answered too often, and this has not been answered before. */
+  const mayAnswer = async (event: MatrixEvent, mayRepeat: boolean): Promise<boolean> => {
+    const { event_id: cause, sender, room_id: roomId } = event;
+    if (mayRepeat) return !(await matrix.hasSent(bot, roomId, txnId(cause, "answer")));
+    if ((await limit.take(sender)) === undefined) return true;
+    log.warn("left out: too many commands of one person", { cause, from: sender });
+    return false;
+  };
+
+  return {
+    async onInvited(event) {
+      const { room_id: roomId, sender, event_id: cause } = event;
+      const level = levelOf(permissions, sender);
+      if (level === "block") {
+        log.info("declined an invitation to the bot", { cause, room: roomId, from: sender });
+        await matrix.leave(bot, roomId, noAccess);
+        return [];
+      }
+      const room = await rooms.enter(roomId);
+      log.info("the bot has entered a room", { cause, room: roomId, from: sender });
+      const caller: Caller = { network: "matrix", userId: sender, level };
+      const { text } = await commands.runLine(caller, "help", true);
+      await say(event, noticeOf(text), "greeting");
+      return (await matrix.eventsAfter(bot, room.roomId, cause)) ?? [];
+    },
+
+    async onMessage(event, mayRepeat) {
+      const room = await rooms.ofRoom(event.room_id);
+      if (!room) return false;
+      const { sender } = event;
+      const isDirect = room.userId !== undefined;
+      const level = levelOf(permissions, sender);
+      const caller: Caller = { network: "matrix", userId: sender, level };
+      const edited = rewrittenIn(event);
+      if (edited && commands.holdsSecret(caller, afterPrefix(edited) ?? edited)) {
+        await takeAway(event);
+        return true;
+      }
+      const line = lineIn(event, isDirect);
+      const isUnreadable = isDirect && event.type === "m.room.encrypted";
+      if (!line && !isUnreadable) {
+        if (isDirect) log.debug("left out: this is no command", { cause: event.event_id });
+        return isDirect;
+      }
+      if (level === "block") await refuse(event);
+      else if (!(await mayAnswer(event, mayRepeat))) return true;
+      else if (line) await answer(event, caller, line, room);
+      else await tellOfEncryption(event);
+      return true;
+    },
+
+    async onStanza(message, cause) {
+      const { from, type } = message.attrs;
+      const jid = bareOf(from as Jid);
+      // Servers and other gateways answer what they are told, so an answer to them might never end.
+      const isPerson = localOf(jid) !== undefined && domainOf(jid) !== component;
+      const isSaid = type === undefined || type === "chat" || type === "normal";
+      const body = withoutQuotation(readText(message, "body") ?? "");
+      if (!isPerson || !isSaid || body === "" || readChild(message, NS.correct)) return;
+      const level = levelOf(permissions, jid);
+      if (level === "block") throw new UndeliverableError("auth", "forbidden", noAccess);
+      if ((await limit.take(jid)) !== undefined) {
+        log.warn("left out: too many commands of one person", { cause, from: jid });
+        return;
+      }
+      const isEncrypted = readChild(message, NS.omemo) ?? readChild(message, NS.omemo2);
+      const caller: Caller = { network: "xmpp", jid, level };
+      const reply = isEncrypted
+        ? { text: cannotRead }
+        : await commands.runLine(caller, afterPrefix(body) ?? body, true);
+      const id = txnId(cause, "answer");
+      await xmpp.send(
+        xml(
+          "message",
+          { type: "chat", from: component, to: from, id },
+          xml("body", {}, reply.text),
+          xml("origin-id", { xmlns: NS.stableId, id }),
+        ),
+      );
+      log.info("the bridge has answered on XMPP", { cause, to: jid });
+    },
+  };
+}

@@ -1,0 +1,77 @@
+/** Keeps the secrets of commands in memory only, while what is left of their messages waits on disk. */
+import { LRUCache } from "lru-cache";
+import { afterPrefix } from "../commands/chat.ts";
+import { type Content, isObject, type MatrixEvent, readString } from "../matrix/event.ts";
+import type { RoomId } from "../matrix/ids.ts";
+import { type Element, readText, xml } from "../xmpp/stanza.ts";
+
+export interface SecretsDeps {
+  component: string;
+  /** Puts a mark in the place of a secret; a text without one stays as it is. */
+  filter: (text: string) => string;
+  isBridged(roomId: RoomId): Promise<boolean>;
+  isBotRoom(roomId: RoomId): Promise<boolean>;
+}
+
+export interface Secrets {
+  /** @returns the event as it may be stored. */
+  hideInEvent(event: MatrixEvent): Promise<MatrixEvent>;
+  /** @returns the message as it may be stored. */
+  hideInMessage(message: Element, cause: string): Element;
+  /** What came in, where something was hidden of it and the bridge has not been restarted since. */
+  eventOf(cause: string): MatrixEvent | undefined;
+  messageOf(cause: string): Element | undefined;
+  /** The job is done. */
+  forget(cause: string): void;
+}
+
+/** Long enough for an outage, short enough for a secret. */
+const keptMs = 60 * 60 * 1000;
+
+export function createSecrets({ component, filter, isBridged, isBotRoom }: SecretsDeps): Secrets {
+  const bounds = { max: 1000, ttl: keptMs };
+  const events = new LRUCache<string, MatrixEvent>(bounds);
+  const messages = new LRUCache<string, Element>(bounds);
+
+  /** The parts of a content that a command or its edit is read from, without the rest, which may repeat them. */
+  const reduced = (content: Content): Content => {
+    const { "m.relates_to": relation, "m.new_content": anew } = content;
+    return {
+      msgtype: readString(content, "msgtype"),
+      body: filter(readString(content, "body") ?? ""),
+      ...(isObject(relation) && { "m.relates_to": { rel_type: readString(relation, "rel_type") } }),
+      ...(isObject(anew) && { "m.new_content": { body: filter(readString(anew, "body") ?? "") } }),
+    };
+  };
+
+  return {
+    async hideInEvent(event) {
+      if (event.type !== "m.room.message") return event;
+      const { "m.new_content": anew } = event.content;
+      const body = readString(event.content, "body") ?? "";
+      const texts = [body, (isObject(anew) && readString(anew, "body")) || ""];
+      if (texts.every((text) => filter(text) === text)) return event;
+      // What people say to each other is no command, whatever it sounds like.
+      const isForBot = afterPrefix(body) !== undefined && (await isBotRoom(event.room_id));
+      if (!isForBot && (await isBridged(event.room_id))) return event;
+      events.set(event.event_id, event);
+      return { ...event, content: reduced(event.content) };
+    },
+
+    hideInMessage(message, cause) {
+      const { type, from, to, id } = message.attrs;
+      const body = readText(message, "body") ?? "";
+      if (to.split("/", 1)[0] !== component || filter(body) === body) return message;
+      messages.set(cause, message);
+      const attrs = { from, to, ...(type && { type }), ...(id && { id }) };
+      return xml("message", attrs, xml("body", {}, filter(body)));
+    },
+
+    eventOf: (cause) => events.get(cause),
+    messageOf: (cause) => messages.get(cause),
+    forget(cause) {
+      events.delete(cause);
+      messages.delete(cause);
+    },
+  };
+}
