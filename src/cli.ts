@@ -1,18 +1,19 @@
 /** The command line: each command reads what it needs from the process and hands it on. */
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
-import { loadConfig } from "./config/load.ts";
+import { loadConfig, type Sources } from "./config/load.ts";
 import { prosodyConfigOf } from "./config/prosody.ts";
 import { registrationYamlOf } from "./config/registration.ts";
 import { type Config, secretsOf } from "./config/schema.ts";
+import { nextSteps } from "./init/next-steps.ts";
+import { type Answers, type HomeserverKind, questions } from "./init/questions.ts";
 import {
-  type Answers,
+  type Ask,
   completeAnswers,
   configFromAnswers,
   filesOf,
-  nextSteps,
-  questions,
+  refuseOverwriting,
   writeFiles,
 } from "./init.ts";
 import { type Running, runUntilStopped } from "./ops/lifecycle.ts";
@@ -37,6 +38,9 @@ export async function main(argv: readonly string[]): Promise<void> {
   for (const { flag, message } of Object.values(questions)) init.option(flag, message);
 
   configured("run", "run the bridge").action(({ config }: { config: string }) => run(config));
+  configured("check", "try every link of the set-up, and say what is wrong and what to do about it")
+    .option("--json", "as a JSON array of { check, status, problem?, remedy?, note? }")
+    .action(runCheck);
   configured("registration", "print the registration for the homeserver").action(
     ({ config }: { config: string }) => void process.stdout.write(registrationYamlOf(load(config))),
   );
@@ -51,20 +55,52 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-const load = (file: string): Config =>
-  loadConfig({ file, env: process.env, readFile: (path) => readFileSync(path, "utf8") });
+const sources = (file: string): Sources => ({
+  file,
+  env: process.env,
+  readFile: (path) => readFileSync(path, "utf8"),
+});
+const load = (file: string): Config => loadConfig(sources(file));
 
 type InitOptions = Partial<Answers> & { dir: string; yes?: true; force?: true };
+
+/** Each answer is checked as it is given; one that cannot be used is explained and asked for again. */
+async function asker(): Promise<Ask> {
+  const { input, select } = await import("@inquirer/prompts");
+  return ({ message, choices }, fallback, check) =>
+    choices
+      ? select({ message, choices: [...choices], default: fallback })
+      : input({
+          message,
+          default: fallback,
+          transformer: (text) => text.trim(),
+          validate: (text) => {
+            const problem = check(text.trim());
+            return problem === undefined ? true : `This ${problem}.`;
+          },
+        }).then((text) => text.trim());
+}
 
 async function runInit({ dir, yes, force, ...given }: InitOptions): Promise<void> {
   if (!yes && !process.stdin.isTTY)
     throw new Error("init asks questions, which needs a terminal; --yes asks none");
-  const { input } = await import("@inquirer/prompts");
-  const ask = (message: string, fallback: string): Promise<string> => input({ message, default: fallback });
-  const answers = await completeAnswers(given, yes ? undefined : ask);
+  if (!force) refuseOverwriting(dir);
+  const answers = await completeAnswers(given, yes ? undefined : await asker());
   const config = configFromAnswers(answers, () => randomBytes(32).toString("hex"));
-  writeFiles(dir, filesOf(config), force === true);
-  process.stdout.write(nextSteps(dir, config));
+  const files = filesOf(config);
+  writeFiles(dir, files, force === true);
+  process.stdout.write(nextSteps(dir, Object.keys(files), config, answers.homeserver as HomeserverKind));
+}
+
+async function runCheck({ config, json }: { config: string; json?: true }): Promise<void> {
+  const { checkSetup } = await import("./check/checks.ts");
+  const { isSound, jsonOf, lineOf, summaryOf } = await import("./check/report.ts");
+  const print = (text: string): void => void process.stdout.write(text);
+  const clock = (): number => Date.now();
+  const deps = { ...sources(config), now: clock, newId: randomUUID };
+  const results = await checkSetup(deps, (result) => (json ? undefined : print(`${lineOf(result)}\n`)));
+  print(json ? jsonOf(results) : `${summaryOf(results)}\n`);
+  if (!isSound(results)) process.exitCode = 1;
 }
 
 async function run(file: string): Promise<void> {

@@ -1,77 +1,40 @@
-/** `causeway init`: from a few answers to the three files that a new bridge needs, and what to do with them. */
+/** `causeway init`: from a few answers to the three files that a new bridge needs. */
 import { chmodSync, existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { prosodyConfigOf } from "./config/prosody.ts";
+import { prosodyConfigOf, reachable } from "./config/prosody.ts";
 import { registrationYamlOf } from "./config/registration.ts";
 import { type Config, configSchema } from "./config/schema.ts";
+import { type Answers, type Question, questions } from "./init/questions.ts";
 
-export interface Answers {
-  homeserverUrl: string;
-  domain: string;
-  component: string;
-  restUrl: string;
-  host: string;
-  port: string;
-  adminPort: string;
-  /** An MXID or JID, or empty. */
-  adminUser: string;
-}
+const entries = Object.entries(questions) as [keyof Answers, Question][];
 
-interface Question {
-  flag: string;
-  message: string;
-  fallback: (known: Partial<Answers>) => string;
-}
+/**
+ * Asks one question until the answer can be used.
+ * @param check says what is wrong with an answer, or nothing.
+ */
+export type Ask = (
+  question: Question,
+  fallback: string,
+  check: (answer: string) => string | undefined,
+) => Promise<string>;
 
-/** In the order in which they are asked; a later default may build on an earlier answer. */
-export const questions: Record<keyof Answers, Question> = {
-  homeserverUrl: {
-    flag: "--homeserver-url <url>",
-    message: "Where does the bridge reach the homeserver?",
-    fallback: () => "http://127.0.0.1:8008",
-  },
-  domain: {
-    flag: "--domain <name>",
-    message: "What is the homeserver's name, as in @alice:NAME?",
-    fallback: () => "hs.test",
-  },
-  component: {
-    flag: "--component <domain>",
-    message: "Which XMPP domain shall be the bridge's?",
-    fallback: () => "bridge.xmpp.test",
-  },
-  restUrl: {
-    flag: "--rest-url <url>",
-    message: "Where does the bridge reach Prosody's mod_rest?",
-    fallback: () => "http://127.0.0.1:5280/rest",
-  },
-  host: {
-    flag: "--host <address>",
-    message: "On which address shall the bridge listen?",
-    fallback: () => "127.0.0.1",
-  },
-  port: { flag: "--port <number>", message: "On which port?", fallback: () => "9555" },
-  adminPort: {
-    flag: "--admin-port <number>",
-    message: "And on which for health and metrics?",
-    fallback: ({ port = "9555" }) => String(Number(port) + 1),
-  },
-  adminUser: {
-    flag: "--admin-user <address>",
-    message: "Who administers the bridge (MXID or JID, may be left empty)?",
-    fallback: () => "",
-  },
-};
-
-/** Fills in what the flags left open: by asking, or by each question's default. */
-export async function completeAnswers(
-  given: Partial<Answers>,
-  ask?: (message: string, fallback: string) => Promise<string>,
-): Promise<Answers> {
+/**
+ * Fills in what the flags left open: by asking, or by each question's default.
+ * @throws Error that names each flag whose value cannot be used, before anything is asked.
+ */
+export async function completeAnswers(given: Partial<Answers>, ask?: Ask): Promise<Answers> {
+  const wrong = entries.flatMap(([key, { flag, check }]) => {
+    const value = given[key];
+    const problem = value === undefined ? undefined : check(value, given);
+    return problem === undefined ? [] : [`\n  ${flag.split(" ", 1)[0]} ${problem}`];
+  });
+  if (wrong.length > 0) throw new Error(`these options cannot be used:${wrong.join("")}`);
   const answers: Partial<Answers> = { ...given };
-  for (const [key, { message, fallback }] of Object.entries(questions) as [keyof Answers, Question][]) {
-    const standard = fallback(answers);
-    answers[key] ??= ask ? (await ask(message, standard)).trim() : standard;
+  for (const [key, question] of entries) {
+    if (answers[key] !== undefined) continue;
+    const standard = question.fallback(answers);
+    const check = (answer: string): string | undefined => question.check(answer, answers);
+    answers[key] = ask ? await ask(question, standard, check) : standard;
   }
   return answers as Answers;
 }
@@ -81,17 +44,15 @@ export async function completeAnswers(
  * @throws Error that names each answer which cannot be used.
  */
 export function configFromAnswers(answers: Answers, freshSecret: () => string): Config {
-  const { homeserverUrl, domain, component, restUrl, host, port, adminPort, adminUser } = answers;
-  // Listening everywhere is no address to call.
-  const reached = ["0.0.0.0", "::", "localhost"].includes(host)
-    ? "127.0.0.1"
-    : host.includes(":")
-      ? `[${host}]`
-      : host;
-  const url = `http://${reached}:${port}`;
+  const { homeserverUrl, domain, component, restUrl, host, port, adminPort, publicUrl, adminUser } = answers;
   const parsed = configSchema.safeParse({
     homeserver: { url: homeserverUrl, domain },
-    appservice: { id: "causeway", url, asToken: freshSecret(), hsToken: freshSecret() },
+    appservice: {
+      id: "causeway",
+      url: `http://${reachable(host)}:${port}`,
+      asToken: freshSecret(),
+      hsToken: freshSecret(),
+    },
     xmpp: {
       component,
       restUrl,
@@ -100,7 +61,7 @@ export function configFromAnswers(answers: Answers, freshSecret: () => string): 
     },
     listen: { host, port: Number(port) },
     admin: { host: "127.0.0.1", port: Number(adminPort) },
-    publicUrl: url,
+    publicUrl,
     database: "sqlite:./data/causeway.db",
     permissions: { "*": "user", ...(adminUser === "" ? {} : { [adminUser]: "admin" }) },
   });
@@ -116,15 +77,21 @@ export const filesOf = (config: Config): Record<string, string> => ({
   "prosody.cfg.lua": prosodyConfigOf(config),
 });
 
+const names = ["config.json", "registration.yaml", "prosody.cfg.lua"];
+
+/** @throws Error that names the files in the way. */
+export function refuseOverwriting(dir: string): void {
+  const taken = names.filter((name) => existsSync(join(dir, name)));
+  if (taken.length === 0) return;
+  throw new Error(`${taken.join(", ")} in ${resolve(dir)} would be overwritten; --force does that`);
+}
+
 /**
  * Writes all or, where one is there already and `force` is not set, none; only the owner can read them.
  * @throws Error that names the files in the way.
  */
 export function writeFiles(dir: string, files: Record<string, string>, force: boolean): void {
-  const taken = Object.keys(files).filter((name) => existsSync(join(dir, name)));
-  if (taken.length > 0 && !force) {
-    throw new Error(`${taken.join(", ")} in ${resolve(dir)} would be overwritten; --force does that`);
-  }
+  if (!force) refuseOverwriting(dir);
   mkdirSync(dir, { recursive: true });
   for (const [name, text] of Object.entries(files)) {
     // Through a new file, since an old one would keep its mode and an interrupted write would leave half of it.
@@ -133,29 +100,4 @@ export function writeFiles(dir: string, files: Record<string, string>, force: bo
     chmodSync(fresh, 0o600);
     renameSync(fresh, join(dir, name));
   }
-}
-
-/** What is left to do by hand, with Debian's paths as the example. */
-export function nextSteps(dir: string, config: Config): string {
-  const at = (name: string): string => join(resolve(dir), name);
-  return `Wrote ${Object.keys(filesOf(config))
-    .map((name) => `\n  ${at(name)}`)
-    .join("")}
-
-1. Synapse: let it read the registration,
-     sudo install -o matrix-synapse -m 0600 ${at("registration.yaml")} /etc/matrix-synapse/causeway.yaml
-   name it in /etc/matrix-synapse/homeserver.yaml,
-     app_service_config_files:
-       - /etc/matrix-synapse/causeway.yaml
-   and restart Synapse:
-     sudo systemctl restart matrix-synapse
-
-2. Prosody: needs mod_rest of 2026 or newer (prosody-modules of Debian trixie-backports or sid; the
-   one of bookworm-backports takes no credentials of a component), then the component ${config.xmpp.component}:
-     sudo install -o root -g prosody -m 0640 ${at("prosody.cfg.lua")} /etc/prosody/conf.d/causeway.cfg.lua
-     sudo systemctl restart prosody
-
-3. Causeway:
-     causeway run --config ${at("config.json")}
-`;
 }

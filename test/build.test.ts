@@ -1,0 +1,43 @@
+/** The published package holds no sources: what `npm run build` makes has to run by itself. */
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+
+test("the build runs without the sources, with its migrations", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "causeway-build-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  assert.equal(
+    scripts.build,
+    "tsc -p tsconfig.build.json && cp -r src/store/migrations dist/store/",
+    "as below",
+  );
+  const compiler = join(root, "node_modules/.bin/tsc");
+  execFileSync(compiler, ["-p", "tsconfig.build.json", "--outDir", join(folder, "dist")], { cwd: root });
+  cpSync(join(root, "src/store/migrations"), join(folder, "dist/store/migrations"), { recursive: true });
+  for (const name of ["bin", "package.json"])
+    cpSync(join(root, name), join(folder, name), { recursive: true });
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  const causeway = (...args: string[]) =>
+    spawnSync(process.execPath, [join(folder, "bin/causeway.js"), ...args], { encoding: "utf8" });
+
+  const init = causeway(
+    "init",
+    "--yes",
+    "--dir",
+    join(folder, "data"),
+    "--homeserver-url",
+    "http://127.0.0.1:9",
+  );
+  assert.deepEqual([init.status, init.stderr], [0, ""]);
+  const check = causeway("check", "--json", "--config", join(folder, "data/config.json"));
+  assert.equal(check.status, 1);
+  const failed = JSON.parse(check.stdout).find(({ check: name }: { check: string }) => name === "homeserver");
+  assert.equal(failed.status, "fail");
+});

@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { checkNames } from "../../src/check/checks.ts";
+import { pathOfEnvName, variables } from "../../src/config/environment.ts";
+import { questions } from "../../src/init/questions.ts";
+
+const guide = readFileSync(new URL("../../docs/operators.md", import.meta.url), "utf8");
+
+test("the operators' guide names every key of the configuration", () => {
+  const paths = variables.map((name) => pathOfEnvName(name).join("."));
+  const keys = paths.filter((path) => !paths.some((other) => other.startsWith(`${path}.`)));
+  assert.ok(keys.length > 20);
+  assert.deepEqual(
+    keys.filter((key) => !guide.includes(`\`${key}\``)),
+    [],
+  );
+});
+
+test("it names every flag of init and every check", () => {
+  const flags = Object.values(questions).map(({ flag }) => flag.split(" ")[0]);
+  const names = [...flags, ...checkNames];
+  assert.deepEqual(
+    names.filter((name) => !guide.includes(`\`${name}\``)),
+    [],
+  );
+});
