@@ -14,7 +14,8 @@ export interface ArrivalOrder {
   watch(server: Server): void;
   /**
    * Calls `work` when every connection accepted before this one has delivered, closed or been passed over, as it is
-   * when a later one has waited for it too long: with true, or with false where this one closed while it waited, so that Prosody has told the sender of a failure.
+   * when a later one has waited for it too long: with true, or with false where this one closed while it waited, so
+   * that Prosody has told the sender of a failure.
    * Several calls that come due together are made one after the other, which promises alone would not ensure.
    */
   turn<T>(socket: Socket, work: (stillThere: boolean) => Promise<T>): Promise<T>;
@@ -31,7 +32,7 @@ export interface ArrivalOrderDeps {
   maxWaitMs?: number;
 }
 
-export function createArrivalOrder({ now, maxWaitMs = 2000 }: ArrivalOrderDeps): ArrivalOrder {
+export function createArrivalOrder({ now, maxWaitMs = 5000 }: ArrivalOrderDeps): ArrivalOrder {
   /** In the order of acceptance. */
   const entries = new Map<Socket, Entry>();
   /** Those whose request is here, in the order in which it came. */
