@@ -4,8 +4,10 @@ import type { BareJid } from "../xmpp/jid.ts";
 import { createBotRooms } from "./bot-rooms.ts";
 import { type Database, type OnCommit, openDatabase, type Row } from "./database.ts";
 import { createLanes, createTransactions } from "./lanes.ts";
+import { createMessages, createReactions, pruneMemory } from "./messages.ts";
 import { migrate, readMigrations } from "./migrate.ts";
 import { createPushDeliveries, createPushKeys } from "./push.ts";
+import { createGhostProfiles, createPresences, createReadMarks } from "./signals.ts";
 import type { DirectRoom, DirectRooms, Ghosts, Store, Subscribers } from "./store.ts";
 
 const readDirectRoom = (row: Row): DirectRoom => ({
@@ -58,6 +60,16 @@ function createSubscribers(db: Database): Subscribers {
       db
         .all("select user_id, jid from subscribers order by user_id, jid")
         .map(({ user_id, jid }) => ({ userId: user_id as UserId, jid: jid as BareJid })),
+    ofUser: async (userId) =>
+      db
+        .all("select jid from subscribers where user_id = ? order by jid", userId)
+        .map(({ jid }) => jid as BareJid),
+    isMutual: async (userId, jid) =>
+      db.one("select mutual from subscribers where user_id = ? and jid = ?", userId, jid)?.mutual === 1,
+    setMutual: async (userId, jid, mutual) => {
+      const sql = "update subscribers set mutual = ? where user_id = ? and jid = ?";
+      db.commit(() => db.run(sql, mutual ? 1 : 0, userId, jid));
+    },
     has: async (userId, jid) =>
       db.one("select 1 from subscribers where user_id = ? and jid = ?", userId, jid) !== undefined,
     add: async (userId, jid) => {
@@ -90,13 +102,19 @@ export function openSqliteStore({ path, now, onCommit }: SqliteStoreDeps): Store
     botRooms: createBotRooms(db),
     ghosts: createGhosts(db),
     subscribers: createSubscribers(db),
+    ghostProfiles: createGhostProfiles(db),
+    presences: createPresences(db),
+    readMarks: createReadMarks(db),
+    messages: createMessages({ db, now }),
+    reactions: createReactions({ db, now }),
     pushKeys: createPushKeys(db),
     pushDeliveries: createPushDeliveries(db, now),
-    prune: async (before) => {
+    prune: async (before, messagesBefore) => {
       db.commit(() => {
         db.run("delete from transactions where received_at < ?", before);
         db.run("delete from seen_events where received_at < ?", before);
         db.run("delete from push_deliveries where tried_at < ?", before);
+        pruneMemory(db, messagesBefore);
       });
     },
     close: () => db.close(),

@@ -118,9 +118,59 @@ export interface Subscriber {
 
 export interface Subscribers {
   all(): Promise<Subscriber[]>;
+  ofUser(userId: UserId): Promise<BareJid[]>;
   has(userId: UserId, jid: BareJid): Promise<boolean>;
+  /** Whether the XMPP user lets the Matrix user see them online, too. */
+  isMutual(userId: UserId, jid: BareJid): Promise<boolean>;
+  setMutual(userId: UserId, jid: BareJid, mutual: boolean): Promise<void>;
   add(userId: UserId, jid: BareJid): Promise<void>;
   remove(userId: UserId, jid: BareJid): Promise<void>;
+}
+
+/** What a ghost shows on Matrix, and where it is from. */
+export interface GhostProfile {
+  /** As its owner told it unasked, which counts more than what was looked up. */
+  nick: string | undefined;
+  /** What it is called on Matrix. */
+  name: string | undefined;
+  /** SHA-1 of the picture in hex, "" for none. */
+  avatarHash: string;
+  avatarMxc: string | undefined;
+  /** Unix time in milliseconds of the last look-up, 0 before the first. */
+  lookedAt: number;
+}
+
+export interface GhostProfiles {
+  of(jid: BareJid): Promise<GhostProfile | undefined>;
+  save(jid: BareJid, profile: GhostProfile): Promise<void>;
+}
+
+export interface StoredPresence {
+  presence: "online" | "unavailable" | "offline";
+  status: string | undefined;
+  /** Unix time in milliseconds. */
+  activeAt: number | undefined;
+}
+
+export interface Presences {
+  of(userId: UserId): Promise<StoredPresence | undefined>;
+  save(userId: UserId, presence: StoredPresence): Promise<void>;
+}
+
+/** A message that is remembered, and how far down the conversation it is. */
+export interface Place {
+  eventId: EventId;
+  messageId: string;
+  position: number;
+}
+
+export interface ReadMarks {
+  /** The XMPP user's newest message in the room, up to the event; undefined also where the event has not crossed. */
+  newestFromXmpp(roomId: RoomId, upTo: EventId): Promise<Place | undefined>;
+  /** What the Matrix user has sent under that message ID. */
+  sent(roomId: RoomId, messageId: string): Promise<Place | undefined>;
+  /** @returns false where that side had read as far or farther before. */
+  advance(roomId: RoomId, reader: "matrix" | "xmpp", position: number): Promise<boolean>;
 }
 
 /** Who made a push key, on either network. */
@@ -164,7 +214,61 @@ export interface PushDeliveries {
   refusedSince(digest: string): Promise<number | undefined>;
 }
 
+/** One event and one stanza that stand for each other. */
+export interface StoredMessage {
+  roomId: RoomId;
+  eventId: EventId;
+  /** Counted from 0, where an event is several stanzas or a stanza several events. */
+  part: number;
+  origin: "matrix" | "xmpp";
+  /** The sender on either side. */
+  userId: UserId;
+  jid: BareJid;
+  /** The stanza's `id`. */
+  messageId: string | undefined;
+  /** XEP-0359, as the sender says. */
+  originId: string | undefined;
+  /** XEP-0359, as an archive says that may: never what anybody else has put there. */
+  stanzaId: { id: string; by: BareJid } | undefined;
+  /** The first version's event, where this is an edit. */
+  rootId: EventId | undefined;
+  replyTo: EventId | undefined;
+  /** The event that its thread begins with. */
+  threadId: EventId | undefined;
+  isRedacted: boolean;
+}
+
+export interface Messages {
+  /** Keeps what is known already of the same event and part. */
+  save(message: StoredMessage): Promise<void>;
+  /** All parts, in order; none for an event that has not crossed. */
+  ofEvent(roomId: RoomId, eventId: EventId): Promise<StoredMessage[]>;
+  /** What the sender calls by that message ID or origin ID, oldest first; IDs of others are others. */
+  ofMessageId(roomId: RoomId, jid: BareJid, id: string): Promise<StoredMessage[]>;
+  /** All parts of the first version and of its edits, oldest first. */
+  versions(roomId: RoomId, rootId: EventId): Promise<StoredMessage[]>;
+  markRedacted(roomId: RoomId, eventId: EventId): Promise<void>;
+}
+
+export interface Reaction {
+  roomId: RoomId;
+  eventId: EventId;
+  targetId: EventId;
+  userId: UserId;
+  key: string;
+}
+
+export interface Reactions {
+  save(reaction: Reaction): Promise<void>;
+  ofEvent(roomId: RoomId, eventId: EventId): Promise<Reaction | undefined>;
+  /** What a user has put on a message, oldest first. */
+  ofUser(roomId: RoomId, targetId: EventId, userId: UserId): Promise<Reaction[]>;
+  remove(roomId: RoomId, eventId: EventId): Promise<void>;
+}
+
 export interface Store {
+  messages: Messages;
+  reactions: Reactions;
   pushKeys: PushKeys;
   pushDeliveries: PushDeliveries;
   transactions: Transactions;
@@ -173,7 +277,13 @@ export interface Store {
   botRooms: BotRooms;
   ghosts: Ghosts;
   subscribers: Subscribers;
-  /** Forgets transaction and event IDs received, and notifications sent, before the Unix time in milliseconds. */
-  prune(before: number): Promise<void>;
+  ghostProfiles: GhostProfiles;
+  presences: Presences;
+  readMarks: ReadMarks;
+  /**
+   * Forgets transaction and event IDs received, and notifications sent, before the Unix time in milliseconds; and
+   * messages and reactions before the other one.
+   */
+  prune(before: number, messagesBefore: number): Promise<void>;
   close(): Promise<void>;
 }

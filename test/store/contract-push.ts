@@ -105,7 +105,7 @@ export function testPush(backend: string, check: Check): void {
       await store.pushDeliveries.note("s1", "d1", "taken");
       clock.ms = 2000;
       await store.pushDeliveries.note("s2", "d1", "taken");
-      await store.prune(2000);
+      await store.prune(2000, 0);
       assert.deepEqual(
         [await store.pushDeliveries.isDone("s1"), await store.pushDeliveries.isDone("s2")],
         [false, true],

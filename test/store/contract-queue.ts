@@ -89,7 +89,7 @@ export function testQueue(backend: string, check: Check): void {
       await accept(store, "t1", "d1", "$1");
       clock.ms = 2000;
       await accept(store, "t2", "d2", "$2");
-      await store.prune(2000);
+      await store.prune(2000, 0);
       assert.deepEqual(await accept(store, "t2", "d2", "$2"), []);
       assert.deepEqual(await accept(store, "t3", "d3", "$1", "$2"), [event("$1")]);
       assert.deepEqual(await drain(store), ["$1", "$2", "$1"]);

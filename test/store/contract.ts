@@ -4,8 +4,10 @@ import { suite, type TestContext, test } from "node:test";
 import type { RoomId, UserId } from "../../src/matrix/ids.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { BareJid } from "../../src/xmpp/jid.ts";
+import { testMessages } from "./contract-messages.ts";
 import { testPush } from "./contract-push.ts";
 import { testQueue } from "./contract-queue.ts";
+import { testSignals } from "./contract-signals.ts";
 
 export interface Clock {
   ms: number;
@@ -33,6 +35,8 @@ export function testStore(backend: string, open: (t: TestContext, clock: Clock) 
 
   testQueue(backend, check);
   testPush(backend, check);
+  testSignals(backend, check);
+  testMessages(backend, check);
 
   suite(`direct rooms on ${backend}`, () => {
     const room = { userId: juliet, jid: romeo, roomId: garden, membership: "invite" };
