@@ -3,9 +3,19 @@
  * XEP-0245 1.0. What has no counterpart yet becomes a line that a person can read.
  */
 import { type Content, isObject, type MatrixEvent, readString } from "../matrix/event.ts";
+import type { UserId } from "../matrix/ids.ts";
 import type { BareJid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { type Element, readChild, readText, xml } from "../xmpp/stanza.ts";
+import { locationContent, locationSpoken } from "./locations.ts";
+import { mention } from "./mentions.ts";
+import { pollBody, readPoll } from "./polls.ts";
+import { reactionLine, reactionsIn } from "./reactions.ts";
+import type { MxidOf } from "./text/matrix-html.ts";
+import { type Spoken, type Telling, toSpoken, toTexts } from "./text/message-text.ts";
+import type { NameOf } from "./text/plain-text.ts";
+import type { Mentionable, Tree } from "./text/tree.ts";
+import { toXhtmlIm } from "./text/xhtml-im.ts";
 
 export type Crossing =
   | { kind: "stanza"; stanza: Element }
@@ -20,12 +30,18 @@ const filePrefixes: Record<string, string> = {
   "m.file": "[file]",
 };
 
-function roomMessageBody(content: Content): string | undefined {
+function roomMessage(content: Content, telling: Telling): Spoken | undefined {
   const [body, msgtype] = [readString(content, "body"), readString(content, "msgtype")];
   // Redacted before it got here, or empty from the start.
   if (!body || msgtype === undefined) return undefined;
-  if (msgtype === "m.emote") return `/me ${body}`;
-  return Object.hasOwn(filePrefixes, msgtype) ? `${filePrefixes[msgtype]} ${body}` : body;
+  if (msgtype === "m.location") {
+    const place = locationSpoken(content);
+    if (place) return { ...place, mentions: [] };
+  }
+  const isFile = Object.hasOwn(filePrefixes, msgtype);
+  return isFile
+    ? { body: `${filePrefixes[msgtype]} ${body}`, payloads: [], mentions: [] }
+    : toSpoken(content, telling);
 }
 
 /** The plain text of a content, as extensible events (MSC1767, Matrix v1.7 "m.text") and others carry it. */
@@ -39,40 +55,48 @@ function plainText(content: Content): string | undefined {
 }
 
 /** What an event of a type without a mapping says to clients that do not know it either. */
-function fallbackBody({ type, content }: MatrixEvent): string {
-  // Stable polls hold their question in the content itself, older ones below their type.
-  const poll = content["m.poll"] ?? content["m.poll.start"] ?? content["org.matrix.msc3381.poll.start"];
-  const question = isObject(poll) && isObject(poll.question) ? poll.question : {};
-  return plainText(content) ?? plainText(question) ?? `[${type}]`;
+function fallbackBody(event: MatrixEvent): string {
+  const poll = readPoll(event);
+  return poll ? pollBody(poll) : (plainText(event.content) ?? `[${event.type}]`);
 }
 
-function reactionBody({ content }: MatrixEvent): string {
-  const relation = isObject(content["m.relates_to"]) ? content["m.relates_to"] : {};
-  return `/me reacted with ${readString(relation, "key") ?? "something"}`;
+export interface Way {
+  from: BareJid;
+  to: BareJid;
+  /** A Matrix user as XMPP calls them, ghosts included. */
+  jidOf?: (userId: UserId) => BareJid | undefined;
+  /** Whether formatted text goes as XHTML-IM too. */
+  xhtmlIm?: boolean;
 }
 
 /** One message event as one message stanza, whose ID is the event's so that an error names its message. */
-export function toStanza(event: MatrixEvent, { from, to }: { from: BareJid; to: BareJid }): Crossing {
-  const stanza = (body: string): Crossing => ({
+export function toStanza(event: MatrixEvent, { from, to, jidOf, xhtmlIm }: Way, nameOf?: NameOf): Crossing {
+  const stanza = (body: string, payloads: Element[] = []): Crossing => ({
     kind: "stanza",
     stanza: xml(
       "message",
       { type: "chat", from, to, id: event.event_id },
       xml("body", {}, body),
+      ...payloads,
       xml("origin-id", { xmlns: NS.stableId, id: event.event_id }),
     ),
   });
   switch (event.type) {
     case "m.room.message": {
-      const body = roomMessageBody(event.content);
-      return body === undefined ? { kind: "nothing" } : stanza(body);
+      const personOf = (id: Mentionable) => (id.startsWith("@") ? jidOf?.(id as UserId) : undefined);
+      const xhtmlOf = xhtmlIm ? (tree: Tree) => toXhtmlIm(tree, personOf) : undefined;
+      const spoken = roomMessage(event.content, { nameOf, xhtmlOf });
+      if (!spoken) return { kind: "nothing" };
+      const mentions = spoken.mentions.flatMap(({ userId, begin, end }) => {
+        const jid = jidOf?.(userId);
+        return jid ? [mention(jid, begin, end)] : [];
+      });
+      return stanza(spoken.body, [...spoken.payloads, ...mentions]);
     }
     case "m.sticker":
       return stanza(`[sticker] ${readString(event.content, "body") ?? ""}`.trimEnd());
     case "m.reaction":
-      return stanza(reactionBody(event));
-    case "m.room.redaction":
-      return stanza("/me removed a message");
+      return stanza(reactionLine(event));
     case "m.room.encrypted":
       return {
         kind: "refused",
@@ -87,7 +111,11 @@ export function toStanza(event: MatrixEvent, { from, to }: { from: BareJid; to: 
 }
 
 /** Payloads that say something to a person although the message has no body, in words. */
-const spoken: { namespace: string; name: string; text: (payload: Element) => string }[] = [
+const spoken: {
+  namespace: string;
+  name: string;
+  text: (stanza: Element, payload: Element) => string | false;
+}[] = [
   {
     namespace: NS.omemo,
     name: "encrypted",
@@ -101,36 +129,41 @@ const spoken: { namespace: string; name: string; text: (payload: Element) => str
   {
     namespace: NS.reactions,
     name: "reactions",
-    text: (payload) =>
-      `reacted with ${
-        payload
-          .getChildren("reaction")
-          .map((reaction) => reaction.getText())
-          .join(" ") || "nothing any more"
-      }`,
+    // A set that is empty takes away what nobody knows.
+    text: (stanza) => reactionsIn(stanza).length > 0 && `reacted with ${reactionsIn(stanza).join(" ")}`,
   },
-  { namespace: NS.retract, name: "retract", text: () => "removed a message" },
-  { namespace: NS.conference, name: "x", text: ({ attrs }) => `invites you to the XMPP room ${attrs.jid}` },
+  {
+    namespace: NS.fileSharing,
+    name: "file-sharing",
+    text: () => "shared a file in a way that the bridge cannot follow",
+  },
+  {
+    namespace: NS.conference,
+    name: "x",
+    text: (_, { attrs }) => `invites you to the XMPP room ${attrs.jid}`,
+  },
 ];
 
-const textContent = (msgtype: string, body: string): Content => ({ msgtype, body });
-
 /**
- * What a message stanza says, as the content of an m.room.message.
- * @returns undefined where it says nothing to a person: chat states, receipts, markers and the like.
+ * What a message stanza says, as the contents of m.room.message events: several where it is long.
+ * @returns none where it says nothing to a person: chat states, receipts, markers and the like.
  */
-export function toContent(stanza: Element): Content | undefined {
+export function toContents(stanza: Element, mxidOf?: MxidOf): Content[] {
+  const place = locationContent(stanza);
+  if (place) return [place];
   const written = readText(stanza, "body");
   const subject = readText(stanza, "subject");
   const link = readChild(stanza, NS.outOfBand, "x")?.getChildText("url") ?? undefined;
-  const body = [subject && `Subject: ${subject}`, written || link].filter(Boolean).join("\n\n");
-  if (body !== "") {
-    if (written === body && /^\/me\s/.test(body)) return textContent("m.emote", body.slice(4));
-    return textContent(stanza.attrs.type === "headline" ? "m.notice" : "m.text", body);
+  const isBeside = written && link !== undefined && !written.includes(link);
+  const body = written || link || "";
+  if (body !== "" || subject) {
+    const above = subject ? `Subject: ${subject}${body === "" ? "" : "\n\n"}` : "";
+    return toTexts(stanza, { above, body, below: isBeside ? `\n${link}` : "" }, mxidOf);
   }
   for (const { namespace, name, text } of spoken) {
     const payload = readChild(stanza, namespace, name);
-    if (payload) return textContent("m.emote", text(payload));
+    const said = payload && text(stanza, payload);
+    if (said) return [{ msgtype: "m.emote", body: said }];
   }
-  return undefined;
+  return [];
 }
