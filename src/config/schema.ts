@@ -60,6 +60,8 @@ export const configSchema = z.strictObject({
     callbackSecret: z.string().regex(/^[A-Za-z0-9]{16,}$/, "must be 16 or more ASCII letters and digits"),
     /** How Prosody reaches `listen`, where that is not its own host and port. */
     callbackUrl: webUrl.optional(),
+    /** Whether formatted text is sent as XHTML-IM too, which few clients show and none has to. */
+    xhtmlIm: z.boolean().default(false),
     /** Whom to turn to about the bridge, as XMPP clients and servers are told it (XEP-0157). */
     contact: z
       .strictObject({
@@ -88,6 +90,28 @@ export const configSchema = z.strictObject({
     .strictObject({
       giveUpAfterHours: z.number().positive().default(24),
       maxConcurrentLanes: z.int().positive().default(256),
+      /** Whether Matrix users see which messages have arrived, by an event for each that some clients know. */
+      statusEvents: z.boolean().default(false),
+    })
+    .prefault({}),
+  /** What crosses besides messages, in both directions. */
+  privacy: z
+    .strictObject({
+      presence: z.boolean().default(true),
+      receipts: z.boolean().default(true),
+      typing: z.boolean().default(true),
+    })
+    .prefault({}),
+  media: z
+    .strictObject({
+      linksExpireAfterDays: z.number().positive().max(3650).default(14),
+      /** Of one file, in either direction. */
+      maxBytes: z
+        .int()
+        .positive()
+        .default(50 * 1024 * 1024),
+      /** From where links are followed although it is not the public Internet. */
+      allowedNetworks: z.array(proxy).default([]),
     })
     .prefault({}),
   logging: z

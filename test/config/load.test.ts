@@ -37,8 +37,11 @@ test("the required keys alone make a configuration with every default", () => {
   assert.deepEqual(load(sample), {
     ...sample,
     appservice: { ...sample.appservice, userPrefix: "_xmpp_" },
+    xmpp: { ...sample.xmpp, xhtmlIm: false },
     database: "sqlite:/etc/causeway/data/causeway.db",
-    delivery: { giveUpAfterHours: 24, maxConcurrentLanes: 256 },
+    delivery: { giveUpAfterHours: 24, maxConcurrentLanes: 256, statusEvents: false },
+    privacy: { presence: true, receipts: true, typing: true },
+    media: { linksExpireAfterDays: 14, maxBytes: 52_428_800, allowedNetworks: [] },
     logging: { level: "info", format: "text" },
   });
 });
