@@ -16,6 +16,8 @@ import { slowStrangers } from "./matrix/homeserver-token.ts";
 import { standardErrors, unknownEndpoint } from "./matrix/http-api.ts";
 import type { UserId } from "./matrix/ids.ts";
 import { pushGatewayRoutes } from "./matrix/push-gateway.ts";
+import { mediaPath } from "./media/links.ts";
+import { createMedia } from "./media/media.ts";
 import { createAdminApp, createHealth } from "./ops/health.ts";
 import type { Log } from "./ops/log.ts";
 import { createProbe } from "./ops/probe.ts";
@@ -43,6 +45,8 @@ export interface App {
 const day = 24 * 60 * 60 * 1000;
 /** How long a homeserver may repeat itself and be recognised. */
 const memoryMs = 30 * day;
+/** How long replies, edits and the like find their message without asking the homeserver. */
+const messagesMs = 365 * day;
 const finishWithinMs = 5000;
 
 /** An error with a body would be sent on as an empty message (docs/servers.md, "Callbacks of mod_rest"). */
@@ -120,10 +124,20 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     check: prosodyCheck.run,
   });
 
+  const { media, routes: mediaRoutes } = createMedia({
+    ...config.media,
+    homeserver: { url: homeserver.url, asToken: appservice.asToken },
+    publicUrl: config.publicUrl,
+    secrets: [appservice.asToken, appservice.hsToken, prosody.callbackSecret],
+    now,
+    log,
+  });
+
   const bridge = createBridge({
     config,
     store,
     matrix,
+    media,
     homeserverHttp,
     xmpp,
     requests,
@@ -159,6 +173,7 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     }),
   );
   app.use("/_matrix/push", pushGatewayRoutes({ log, notify: bridge.notify }));
+  app.use(mediaPath, mediaRoutes);
   app.use(slowStrangers({ hsToken: appservice.hsToken, strangers }));
   app.use(
     appserviceRoutes({
@@ -181,8 +196,9 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
   try {
     listeners.push(await listen(app, { ...config.listen, prepare: order.watch, isBodiless: isCallback }));
     listeners.push(await listen(createAdminApp(health), config.admin));
-    await store.prune(now() - memoryMs);
-    pruning = setInterval(() => void store.prune(now() - memoryMs), day);
+    const prune = (): Promise<void> => store.prune(now() - memoryMs, now() - messagesMs);
+    await prune();
+    pruning = setInterval(() => void prune(), day);
     await bridge.start();
   } catch (error) {
     await Promise.all(listeners.map((listener) => listener.stop()));
@@ -202,6 +218,7 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
       homeserverProbe.stop();
       prosodyProbe.stop();
       const breakOff = setTimeout(() => {
+        media.close();
         homeserverHttp.close();
         prosodyHttp.close();
         prosodyIqHttp.close();

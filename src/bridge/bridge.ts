@@ -1,6 +1,5 @@
 /** The middle, put together: all that stands between the two edges, over clients and a store that are given. */
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { LRUCache } from "lru-cache";
 import { createNotifyCommands } from "../commands/notify.ts";
 import { createStatusCommands } from "../commands/status.ts";
 import { createWhois } from "../commands/whois.ts";
@@ -9,17 +8,19 @@ import type { Config } from "../config/schema.ts";
 import type { Http } from "../http/client.ts";
 import { createRateLimit } from "../http/rate-limit.ts";
 import { createAddresses } from "../mapping/addresses.ts";
-import type { MatrixClient, Profile } from "../matrix/client.ts";
-import { domainOf, localpartOf, type UserId } from "../matrix/ids.ts";
+import type { MatrixClient } from "../matrix/client.ts";
+import type { UserId } from "../matrix/ids.ts";
 import type { ThirdParty } from "../matrix/third-party.ts";
+import type { Media } from "../media/media.ts";
 import type { Log } from "../ops/log.ts";
 import { createPush, type Push } from "../push/push.ts";
 import type { Store } from "../store/store.ts";
 import type { XmppClient } from "../xmpp/client.ts";
 import { createIqAnswers } from "../xmpp/iq.ts";
-import { type BareJid, bareOf, type Jid } from "../xmpp/jid.ts";
+import type { BareJid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import type { IqRequests } from "../xmpp/requests.ts";
+import { createAvatars } from "./avatars.ts";
 import { createBotParts } from "./bot-parts.ts";
 import { createCatchUp } from "./catch-up.ts";
 import { createDirectRooms } from "./direct-rooms.ts";
@@ -28,18 +29,21 @@ import { createFromMatrix } from "./from-matrix.ts";
 import { createFromXmpp } from "./from-xmpp.ts";
 import { createGhosts } from "./ghosts.ts";
 import { createInbox, type Inbox } from "./inbox.ts";
+import { createMatrixProfiles } from "./matrix-profiles.ts";
+import { createMessageParts } from "./message-parts.ts";
 import { createPeople } from "./people.ts";
 import { createPresence } from "./presence.ts";
 import { createPresenceReturn } from "./presence-return.ts";
 import { createReconciliation } from "./reconcile.ts";
+import { createSignals, type Signals } from "./signals.ts";
 import { createFollowUps } from "./tell.ts";
 import { createThirdParty } from "./third-party.ts";
-import { createTyping, type Typing } from "./typing.ts";
 
 export interface BridgeDeps {
   config: Config;
   store: Store;
   matrix: MatrixClient;
+  media: Media;
   /** Calls to the homeserver without any credentials. */
   homeserverHttp: Http;
   xmpp: XmppClient;
@@ -54,11 +58,12 @@ export interface BridgeDeps {
   problems(): Record<string, string>;
 }
 
-export interface Bridge extends Pick<Inbox, "acceptTransaction" | "receiveStanza"> {
+export interface Bridge
+  extends Pick<Inbox, "acceptTransaction" | "receiveStanza">,
+    Pick<Signals, "takeEphemeral"> {
   answerIq: ReturnType<typeof createIqAnswers>;
   /** Whether a user is the bot or one of the ghosts. */
   isOurs(userId: UserId): boolean;
-  takeEphemeral: Typing["take"];
   /** Takes what a homeserver sends to the push gateway. */
   notify: Push["notify"];
   thirdParty: ThirdParty;
@@ -84,7 +89,7 @@ const sha256 = (text: string) => createHash("sha256").update(text);
 const txnId = (cause: string, part: string): string => sha256(`${cause}\n${part}`).digest("base64url");
 
 export function createBridge(deps: BridgeDeps): Bridge {
-  const { config, store, matrix, homeserverHttp, xmpp, requests, log, now, version, problems } = deps;
+  const { config, store, matrix, media, homeserverHttp, xmpp, requests, log, now, version, problems } = deps;
   const { homeserver, appservice, xmpp: prosody, permissions, delivery } = config;
   const startedAt = now();
   const addresses = createAddresses({
@@ -94,16 +99,8 @@ export function createBridge(deps: BridgeDeps): Bridge {
     digest: (text) => sha256(text).digest("hex"),
   });
 
-  const profiles = new LRUCache<UserId, { profile: Profile | undefined }>({ max: 1000, ttl: 60_000 });
-  const profileOf = async (userId: UserId): Promise<Profile | undefined> => {
-    const known = profiles.get(userId);
-    if (known) return known.profile;
-    // Other homeservers may keep profiles to themselves, so there only a message will tell.
-    const ours = domainOf(userId) === homeserver.domain;
-    const profile = ours ? await matrix.profile(userId) : { displayName: undefined };
-    profiles.set(userId, { profile });
-    return profile;
-  };
+  const profiles = createMatrixProfiles({ homeserverDomain: homeserver.domain, matrix });
+  const { of: profileOf } = profiles;
 
   const bridgeJid = prosody.component as BareJid;
   const ghosts = createGhosts({ addresses, component: bridgeJid, matrix, store: store.ghosts });
@@ -168,25 +165,58 @@ export function createBridge(deps: BridgeDeps): Bridge {
     log,
   });
 
-  const shared = { addresses, permissions, directRooms, bot, botRooms, matrix, xmpp, txnId, log };
-  const fromMatrix = createFromMatrix({ ...shared, ghosts });
-  const fromXmpp = createFromXmpp({ ...shared, component: prosody.component, onOwnError: push.refused });
+  const people = createPeople({
+    addresses,
+    bridgeJid,
+    homeserverDomain: homeserver.domain,
+    matrix,
+    profileOf,
+    searches: createRateLimit({ points: 20, seconds: 60 }),
+    log,
+  });
+  const shared = { addresses, permissions, directRooms, bot, botRooms, matrix, media, xmpp, txnId, log };
+  const signals = createSignals({
+    ...shared,
+    privacy: config.privacy,
+    statusEvents: delivery.statusEvents,
+    profiles,
+    photoOf: people.photoOf,
+    requests,
+    store,
+    avatars: createAvatars({ url: homeserver.url, asToken: appservice.asToken }),
+    now,
+  });
+  const { toXmpp, toMatrix, changes } = createMessageParts({
+    ...shared,
+    store,
+    xhtmlIm: prosody.xhtmlIm,
+    profileOf,
+    now,
+  });
+  const fromMatrix = createFromMatrix({ ...shared, ghosts, toXmpp, xmpp: { ...xmpp, send: signals.send } });
+  const fromXmpp = createFromXmpp({
+    ...shared,
+    toMatrix,
+    changes,
+    component: prosody.component,
+    onOwnError: push.refused,
+    now,
+  });
   const presence = createPresence({
     addresses,
     bridgeJid,
     userExists: async (userId) => (await profileOf(userId)) !== undefined,
     subscribers: store.subscribers,
+    presenceOf: signals.presenceOf,
+    asksBack: config.privacy.presence,
+    onHidden: signals.forgetPresence,
     statusOf: push.statusOf,
     xmpp,
     log,
   });
   const presenceReturn = createPresenceReturn({
     subscribers: store.subscribers,
-    isThere: async (userId) => {
-      // Not from memory, since those who have gone would be in it.
-      const askable = userId !== addresses.botUserId && domainOf(userId) === homeserver.domain;
-      return !askable || (await matrix.profile(userId)) !== undefined;
-    },
+    isThere: async (userId) => userId === addresses.botUserId || profiles.isThere(userId),
     announce: presence.announce,
     log,
   });
@@ -197,6 +227,7 @@ export function createBridge(deps: BridgeDeps): Bridge {
     fromMatrix,
     fromXmpp,
     presence,
+    signals,
     secrets,
     xmpp,
     catchUp,
@@ -214,14 +245,6 @@ export function createBridge(deps: BridgeDeps): Bridge {
     giveUpAfterMs: delivery.giveUpAfterHours * 60 * 60 * 1000,
     maxConcurrentLanes: delivery.maxConcurrentLanes,
   });
-  const people = createPeople({
-    addresses,
-    homeserverDomain: homeserver.domain,
-    matrix,
-    profileOf,
-    searches: createRateLimit({ points: 20, seconds: 60 }),
-    log,
-  });
   const answerIq = createIqAnswers({
     ...people,
     permits: (from) => levelOf(permissions, from) !== "block",
@@ -232,14 +255,6 @@ export function createBridge(deps: BridgeDeps): Bridge {
     handlers: { [`${NS.commands} command`]: adHoc.answer },
     features: [NS.commands],
     discover: adHoc.discover,
-    async lookUp(to) {
-      const jid = bareOf(to as Jid);
-      if (jid === bridgeJid) return { kind: "bridge" };
-      const userId = addresses.userOfJid(jid);
-      const profile = userId && (await profileOf(userId));
-      if (!userId || !profile) return undefined;
-      return { kind: "user", jid, name: profile.displayName ?? userId, uri: `https://matrix.to/#/${userId}` };
-    },
   });
 
   return {
@@ -247,19 +262,10 @@ export function createBridge(deps: BridgeDeps): Bridge {
     receiveStanza: inbox.receiveStanza,
     answerIq,
     isOurs: (userId) => userId === addresses.botUserId || addresses.isGhost(userId),
-    takeEphemeral: createTyping(shared).take,
+    takeEphemeral: signals.takeEphemeral,
     notify: push.notify,
     thirdParty: createThirdParty({ addresses, component: prosody.component, ghosts }),
-    async userExists(userId) {
-      // Not every homeserver makes the bot when it reads the registration.
-      if (userId === addresses.botUserId) {
-        await matrix.register(localpartOf(userId));
-        return true;
-      }
-      const jid = await ghosts.jidOf(userId);
-      if (jid) await ghosts.ensure(jid);
-      return jid !== undefined;
-    },
+    userExists: ghosts.exists,
     suspectLoss: () => catchUp.suspect(),
     retryNow: () => dispatcher.retryNow(),
     reconcile: () => reconciliation.begin(),
@@ -277,6 +283,7 @@ export function createBridge(deps: BridgeDeps): Bridge {
     },
     start: () => dispatcher.start(),
     async stop() {
+      signals.stop();
       catchUp.stop();
       await reconciliation.stop();
       await presenceReturn.stop();

@@ -2,7 +2,6 @@
 import { levelOf } from "../config/permissions.ts";
 import type { Config } from "../config/schema.ts";
 import type { Addresses } from "../mapping/addresses.ts";
-import { toStanza } from "../mapping/messages.ts";
 import type { MatrixClient } from "../matrix/client.ts";
 import { type MatrixEvent, readString } from "../matrix/event.ts";
 import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
@@ -14,6 +13,7 @@ import type { BotRooms } from "./bot-rooms.ts";
 import type { DirectRooms } from "./direct-rooms.ts";
 import { UndeliverableError } from "./failure.ts";
 import type { Ghosts } from "./ghosts.ts";
+import type { ToXmpp } from "./to-xmpp.ts";
 
 export interface FromMatrixDeps {
   addresses: Addresses;
@@ -23,6 +23,7 @@ export interface FromMatrixDeps {
   bot: Bot;
   botRooms: BotRooms;
   matrix: MatrixClient;
+  toXmpp: ToXmpp;
   xmpp: XmppClient;
   /** A transaction ID for the n-th thing that a cause brings about. */
   txnId(cause: string, part: string): string;
@@ -44,7 +45,7 @@ export interface FromMatrix {
 const isMessage = ({ state_key: stateKey }: MatrixEvent): boolean => stateKey === undefined;
 
 export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
-  const { addresses, permissions, ghosts, directRooms, bot, botRooms, matrix, xmpp, log } = deps;
+  const { addresses, permissions, ghosts, directRooms, bot, botRooms, matrix, toXmpp, xmpp, log } = deps;
   const isOurs = (userId: UserId): boolean => userId === addresses.botUserId || addresses.isGhost(userId);
 
   const notice = (event: MatrixEvent, ghost: UserId, body: string): Promise<unknown> =>
@@ -137,13 +138,14 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
       const words = `This is the conversation of ${room.userId} with ${room.jid}; only their messages cross.`;
       throw new UndeliverableError("auth", "forbidden", words);
     }
-    const crossing = toStanza(event, { from: addresses.jidOfUser(sender), to: room.jid });
+    const crossing = await toXmpp(event, { ...room, roomId: event.room_id });
     if (crossing.kind === "nothing")
-      return log.debug("left out: nothing to show", { cause, type: event.type });
+      return log.debug(`left out: ${crossing.why}`, { cause, type: event.type });
     if (crossing.kind === "refused") {
       throw new UndeliverableError("cancel", "feature-not-implemented", crossing.sentence);
     }
-    await xmpp.send(crossing.stanza);
+    for (const stanza of crossing.stanzas) await xmpp.send(stanza);
+    await crossing.sent?.();
     log.info("delivered to XMPP", { cause, to: room.jid });
   };
 

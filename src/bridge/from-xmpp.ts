@@ -2,19 +2,25 @@
 import { levelOf } from "../config/permissions.ts";
 import type { Config } from "../config/schema.ts";
 import type { Addresses } from "../mapping/addresses.ts";
+import { isAllFallback } from "../mapping/bodies.ts";
 import { failureOfStanzaError } from "../mapping/errors.ts";
-import { toContent } from "../mapping/messages.ts";
+import { toContents } from "../mapping/messages.ts";
+import { referencesOfStanza } from "../mapping/references.ts";
+import { readSharedLinks } from "../mapping/shared-links.ts";
 import type { MatrixClient } from "../matrix/client.ts";
-import type { Content } from "../matrix/event.ts";
 import type { EventId, UserId } from "../matrix/ids.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Log } from "../ops/log.ts";
+import { sentAtOf } from "../xmpp/delay.ts";
 import { type BareJid, bareOf, domainOf, type Jid } from "../xmpp/jid.ts";
-import { type Element, readError, type StanzaError } from "../xmpp/stanza.ts";
+import { NS } from "../xmpp/namespaces.ts";
+import { type Element, readError, readText, type StanzaError } from "../xmpp/stanza.ts";
 import type { Bot } from "./bot.ts";
 import type { DirectRooms, OpenRoom } from "./direct-rooms.ts";
 import { UndeliverableError } from "./failure.ts";
+import type { LaterChanges } from "./later-changes.ts";
 import { notDelivered } from "./tell.ts";
+import type { Part, ToMatrix } from "./to-matrix.ts";
 
 export interface FromXmppDeps {
   addresses: Addresses;
@@ -25,6 +31,10 @@ export interface FromXmppDeps {
   /** A message of the bridge itself came back. */
   onOwnError(id: string, from: BareJid, error: StanzaError): Promise<void>;
   matrix: MatrixClient;
+  toMatrix: ToMatrix;
+  changes: LaterChanges;
+  /** Unix time in milliseconds. */
+  now: () => number;
   txnId(cause: string, part: string): string;
   log: Log;
 }
@@ -34,6 +44,15 @@ export interface Attempt {
   cause: string;
   /** An earlier attempt may have had its effect without the bridge learning of it. */
   mayRepeat: boolean;
+  /** When the bridge took it from Prosody, in Unix milliseconds. */
+  acceptedAt?: number;
+}
+
+interface SendOptions {
+  /** Which one of several that the same cause brings about. */
+  part?: number;
+  /** In Unix milliseconds, where that is not now. */
+  sentAt?: number | undefined;
 }
 
 export interface FromXmpp {
@@ -41,32 +60,70 @@ export interface FromXmpp {
   matters(message: Element): boolean;
   handle(message: Element, attempt: Attempt): Promise<void>;
   /** Sends one event as a ghost, once, whatever happened to earlier attempts. */
-  sendOnce(to: OpenRoom, content: Content, attempt: Attempt): Promise<void>;
+  sendOnce(to: OpenRoom, content: Part, attempt: Attempt, more?: SendOptions): Promise<EventId>;
 }
 
 export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
-  const { addresses, component, permissions, directRooms, bot, matrix, txnId, log } = deps;
+  const { addresses, component, permissions, directRooms, bot, matrix, toMatrix, changes, now } = deps;
+  const { txnId, log } = deps;
 
-  const sendOnce = async ({ roomId, ghost }: OpenRoom, content: Content, attempt: Attempt): Promise<void> => {
-    const id = txnId(attempt.cause, ghost);
-    if (attempt.mayRepeat && (await matrix.hasSent(ghost, roomId, id))) {
-      return log.info("found that an earlier attempt had arrived", { cause: attempt.cause, room: roomId });
+  const sendOnce: FromXmpp["sendOnce"] = async (
+    { roomId, ghost },
+    content,
+    attempt,
+    { part = 0, sentAt } = {},
+  ) => {
+    const id = txnId(attempt.cause, part === 0 ? ghost : `${ghost} ${part}`);
+    const { cause, mayRepeat } = attempt;
+    const found = mayRepeat ? await matrix.findSent(ghost, roomId, id) : undefined;
+    if (found) {
+      log.info("found that an earlier attempt had arrived", { cause, room: roomId });
+      return found;
     }
-    const event = await matrix.send(ghost, roomId, "m.room.message", content, id);
-    log.info("delivered to Matrix", { cause: attempt.cause, room: roomId, event });
+    const made = typeof content === "function" ? await content() : content;
+    const event = await matrix.send(ghost, roomId, "m.room.message", made, id, sentAt);
+    log.info("delivered to Matrix", { cause, room: roomId, event });
+    return event;
   };
 
-  const deliver = async (userId: UserId, jid: BareJid, content: Content, attempt: Attempt): Promise<void> => {
-    const room = await directRooms.open(userId, jid);
-    try {
-      await sendOnce(room, content, attempt);
-    } catch (error) {
-      if (!(error instanceof MatrixError && error.status === 403)) throw error;
-      await sendOnce(await directRooms.reopen(userId, jid, room.roomId), content, attempt);
+  const deliver = async (message: Element, userId: UserId, jid: BareJid, attempt: Attempt): Promise<void> => {
+    let room = await directRooms.open(userId, jid);
+    const { parts, whyNone, note } = await toMatrix(message, { userId, jid, roomId: room.roomId });
+    if (parts.length === 0) return log.info(`left out: ${whyNone}`, { cause: attempt.cause });
+    const sentAt = sentAtOf(message, attempt.acceptedAt, now());
+    for (const [part, content] of parts.entries()) {
+      let eventId: EventId;
+      try {
+        eventId = await sendOnce(room, content, attempt, { part, sentAt });
+      } catch (error) {
+        if (!(error instanceof MatrixError && error.status === 403)) throw error;
+        room = await directRooms.reopen(userId, jid, room.roomId);
+        eventId = await sendOnce(room, content, attempt, { part, sentAt });
+      }
+      await note(room.roomId, eventId, part);
     }
     // They may have left while the message was under way; those who leave after it are seen to by from-matrix.
     const after = await directRooms.ofPair(userId, jid);
     if (after?.membership === "leave") await directRooms.open(userId, jid);
+  };
+
+  /** @returns whether the message was nothing but a change of earlier ones, and has been dealt with. */
+  const isChange = async (
+    message: Element,
+    userId: UserId,
+    jid: BareJid,
+    cause: string,
+  ): Promise<boolean> => {
+    const { reactsTo, retracts } = referencesOfStanza(message);
+    if (!reactsTo && !retracts) return false;
+    const room = await directRooms.ofPair(userId, jid);
+    const pair = room?.roomId ? { userId, jid, roomId: room.roomId } : undefined;
+    if (retracts) {
+      if (pair) await changes.retract(pair, retracts, cause);
+      return true;
+    }
+    const isKnown = pair && reactsTo ? await changes.react(message, pair, reactsTo, cause) : false;
+    return isKnown && (!readText(message, "body") || isAllFallback(message, NS.reactions));
   };
 
   /** An error comes back for something that the Matrix user sent: they are told, as an answer to that message. */
@@ -96,7 +153,16 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
   };
 
   return {
-    matters: (message) => message.attrs.type === "error" || toContent(message) !== undefined,
+    matters(message) {
+      const { reactsTo, retracts } = referencesOfStanza(message);
+      return (
+        message.attrs.type === "error" ||
+        toContents(message).length > 0 ||
+        readSharedLinks(message) !== undefined ||
+        reactsTo !== undefined ||
+        retracts !== undefined
+      );
+    },
     sendOnce,
 
     async handle(message, attempt) {
@@ -119,8 +185,8 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
       }
       if (isError) return onError(message, userId, from, attempt);
       mayWrite(from, userId);
-      const content = toContent(message);
-      if (content) await deliver(userId, from, content, attempt);
+      if (await isChange(message, userId, from, attempt.cause)) return;
+      await deliver(message, userId, from, attempt);
     },
   };
 }

@@ -11,6 +11,8 @@ export interface Ghosts {
   ensure(jid: BareJid): Promise<UserId>;
   /** The XMPP user behind a ghost; undefined where the MXID stands for nobody. */
   jidOf(userId: UserId): Promise<BareJid | undefined>;
+  /** Whether there is such a ghost, or the bot, made now if it can be. */
+  exists(userId: UserId): Promise<boolean>;
 }
 
 export interface GhostsDeps {
@@ -33,21 +35,35 @@ export function createGhosts({ addresses, component, matrix, store }: GhostsDeps
     return ghost;
   };
 
+  const ensure = (jid: BareJid): Promise<UserId> => {
+    const known = ready.get(jid);
+    if (known) return known;
+    const ghost = register(jid).catch((error) => {
+      ready.delete(jid);
+      throw error;
+    });
+    ready.set(jid, ghost);
+    return ghost;
+  };
+
+  const jidOf = async (userId: UserId): Promise<BareJid | undefined> => {
+    if (!addresses.isGhost(userId)) return undefined;
+    const jid = addresses.jidOfGhost(userId) ?? (await store.jidOf(userId));
+    return jid && domainOf(jid) === component ? undefined : jid;
+  };
+
   return {
-    ensure(jid) {
-      const known = ready.get(jid);
-      if (known) return known;
-      const ghost = register(jid).catch((error) => {
-        ready.delete(jid);
-        throw error;
-      });
-      ready.set(jid, ghost);
-      return ghost;
-    },
-    async jidOf(userId) {
-      if (!addresses.isGhost(userId)) return undefined;
-      const jid = addresses.jidOfGhost(userId) ?? (await store.jidOf(userId));
-      return jid && domainOf(jid) === component ? undefined : jid;
+    ensure,
+    jidOf,
+    async exists(userId) {
+      // Not every homeserver makes the bot when it reads the registration.
+      if (userId === addresses.botUserId) {
+        await matrix.register(localpartOf(userId));
+        return true;
+      }
+      const jid = await jidOf(userId);
+      if (jid) await ensure(jid);
+      return jid !== undefined;
     },
   };
 }

@@ -10,12 +10,14 @@ import type { FromMatrix } from "./from-matrix.ts";
 import type { FromXmpp } from "./from-xmpp.ts";
 import type { Presence } from "./presence.ts";
 import type { Secrets } from "./secrets.ts";
+import type { Signals } from "./signals.ts";
 
 export interface InboxDeps {
   store: Pick<Store, "transactions" | "lanes">;
   fromMatrix: FromMatrix;
   fromXmpp: FromXmpp;
   presence: Presence;
+  signals: Pick<Signals, "hear" | "accepted" | "noteMember">;
   secrets: Secrets;
   xmpp: XmppClient;
   catchUp: CatchUp;
@@ -32,7 +34,8 @@ export interface Inbox {
 }
 
 export function createInbox(deps: InboxDeps): Inbox {
-  const { store, fromMatrix, fromXmpp, presence, secrets, xmpp, catchUp, onStored, newId, log } = deps;
+  const { store, fromMatrix, fromXmpp, presence, signals, secrets, xmpp, catchUp, onStored, newId, log } =
+    deps;
   const jobsOf = async (events: readonly MatrixEvent[]): Promise<EventJob[]> => {
     const storable = await Promise.all(events.filter(fromMatrix.matters).map(secrets.hideInEvent));
     return storable.map((event) => ({
@@ -67,8 +70,9 @@ export function createInbox(deps: InboxDeps): Inbox {
       if (parseJid(from ?? "") === undefined || parseJid(to ?? "") === undefined) {
         throw new StanzaSyntaxError("a stanza needs a valid `from` and `to`");
       }
+      // What is worth something only now is neither stored nor waited for.
+      if (!presence.isLasting(stanza)) signals.hear(stanza);
       if (stanza.name === "presence" && !presence.isLasting(stanza)) {
-        // Worth something only now, so it is neither stored nor waited for.
         presence.handle(stanza).catch((error) => log.info("presence was not answered", { from, to, error }));
         return;
       }
@@ -82,23 +86,26 @@ export function createInbox(deps: InboxDeps): Inbox {
     },
 
     async handle(job, mayRepeat) {
-      const { work, cause } = job;
+      const { work, cause, acceptedAt } = job;
       switch (work.kind) {
         case "event": {
           const event = secrets.eventOf(cause) ?? work.event;
           await acceptNext(job, await fromMatrix.handle(event, mayRepeat));
+          if (event.type === "m.room.member") await signals.noteMember(event);
           return secrets.forget(cause);
         }
         case "catch-up":
           return acceptNext(job, await fromMatrix.catchUp(work.roomId, work.after));
         case "stanza": {
           const stanza = parseStanza(work.xml);
-          if (stanza.name === "presence") return presence.handle(stanza);
-          await fromXmpp.handle(secrets.messageOf(cause) ?? stanza, { cause, mayRepeat });
+          if (stanza.name === "presence") await presence.handle(stanza);
+          else await fromXmpp.handle(secrets.messageOf(cause) ?? stanza, { cause, mayRepeat, acceptedAt });
+          signals.accepted(stanza);
           return secrets.forget(cause);
         }
         case "notice":
-          return fromXmpp.sendOnce(work, work.content, { cause, mayRepeat });
+          await fromXmpp.sendOnce(work, work.content, { cause, mayRepeat });
+          return;
         case "bounce":
           await xmpp.send(parseStanza(work.xml));
       }

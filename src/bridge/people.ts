@@ -5,12 +5,14 @@ import type { Addresses } from "../mapping/addresses.ts";
 import type { MatrixClient, Profile } from "../matrix/client.ts";
 import { domainOf, localpartOf, parseUserId, type UserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
+import type { Addressee } from "../xmpp/iq-answer.ts";
 import { type BareJid, bareOf, type Jid } from "../xmpp/jid.ts";
 import type { Found } from "../xmpp/search.ts";
 import type { Photo } from "../xmpp/vcard.ts";
 
 export interface PeopleDeps {
   addresses: Addresses;
+  bridgeJid: BareJid;
   homeserverDomain: string;
   matrix: Pick<MatrixClient, "profile" | "searchUsers" | "thumbnail">;
   /** As far as the bridge asks for it without being asked. */
@@ -20,6 +22,8 @@ export interface PeopleDeps {
 }
 
 export interface People {
+  /** Who an address of the component is; undefined where it is nobody's. */
+  lookUp(to: string): Promise<Addressee | undefined>;
   jidOfTyped(text: string): BareJid | undefined;
   search(term: string, asker: string): Promise<Found[] | undefined>;
   photoOf(jid: BareJid): Promise<Photo | undefined>;
@@ -32,7 +36,7 @@ const cacheBytes = 8 * 1024 * 1024;
 const [hour, minute] = [60 * 60_000, 60_000];
 
 export function createPeople(deps: PeopleDeps): People {
-  const { addresses, homeserverDomain, matrix, profileOf, searches, log } = deps;
+  const { addresses, bridgeJid, homeserverDomain, matrix, profileOf, searches, log } = deps;
   const photos = new LRUCache<string, { photo: Photo | undefined }>({
     maxSize: cacheBytes,
     sizeCalculation: ({ photo }) => 256 + (photo?.bytes.length ?? 0),
@@ -75,6 +79,15 @@ export function createPeople(deps: PeopleDeps): People {
   };
 
   return {
+    async lookUp(to) {
+      const jid = bareOf(to as Jid);
+      if (jid === bridgeJid) return { kind: "bridge" };
+      const userId = addresses.userOfJid(jid);
+      const profile = userId && (await profileOf(userId));
+      if (!userId || !profile) return undefined;
+      return { kind: "user", jid, name: profile.displayName ?? userId, uri: `https://matrix.to/#/${userId}` };
+    },
+
     jidOfTyped(text) {
       const userId = userOfTyped(text);
       return userId && addresses.jidOfUser(userId);

@@ -1,11 +1,13 @@
 /** Subscriptions and presence as a contact would answer them: RFC 6121 §3 and §4.3. */
 import type { Addresses } from "../mapping/addresses.ts";
+import type { ShownPresence } from "../mapping/presence.ts";
 import type { UserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
 import type { Subscriber, Subscribers } from "../store/store.ts";
 import type { XmppClient } from "../xmpp/client.ts";
 import { type BareJid, bareOf, type Jid } from "../xmpp/jid.ts";
 import { type Element, xml } from "../xmpp/stanza.ts";
+import { resource } from "./matrix-presence.ts";
 
 export interface PresenceDeps {
   addresses: Addresses;
@@ -13,6 +15,12 @@ export interface PresenceDeps {
   /** Whether there is such a Matrix user, as far as the bridge can know. */
   userExists(userId: UserId): Promise<boolean>;
   subscribers: Subscribers;
+  /** What a Matrix user's presence stanza says now. */
+  presenceOf(userId: UserId): Promise<ShownPresence>;
+  /** Whether Matrix users see who is there on XMPP. */
+  asksBack: boolean;
+  /** An XMPP user shows their presence no longer. */
+  onHidden(jid: BareJid): void;
   /** What the bridge's own presence says to an XMPP user besides that it is there. */
   statusOf(jid: BareJid): Promise<string | undefined>;
   xmpp: XmppClient;
@@ -29,58 +37,87 @@ export interface Presence {
 
 const lasting = new Set(["subscribe", "subscribed", "unsubscribe", "unsubscribed"]);
 
-/** The one resource under which a Matrix user shows. */
-const resource = "matrix";
-
 export function createPresence(deps: PresenceDeps): Presence {
   const { addresses, bridgeJid, userExists, subscribers, statusOf, xmpp, log } = deps;
 
-  const send = async (type: string | undefined, from: BareJid, to: Jid): Promise<void> => {
+  const send = async (type: string, from: BareJid, to: Jid): Promise<void> => {
     // Availability is a resource's, subscription the account's.
-    const sender = type === undefined || type === "unavailable" ? `${from}/${resource}` : from;
-    const status = type === undefined && from === bridgeJid ? await statusOf(bareOf(to)) : undefined;
-    const children = status === undefined ? [] : [xml("status", {}, status)];
-    await xmpp.send(xml("presence", { from: sender, to, ...(type && { type }) }, ...children));
+    const sender = type === "unavailable" ? `${from}/${resource}` : from;
+    await xmpp.send(xml("presence", { from: sender, to, type }));
+  };
+
+  /** Tells how it is now, the bridge or a Matrix user. */
+  const show = async (userId: UserId, from: BareJid, to: Jid): Promise<void> => {
+    const isBridge = from === bridgeJid;
+    const status = isBridge ? await statusOf(bareOf(to)) : undefined;
+    const { type, children } = isBridge
+      ? { type: undefined, children: status === undefined ? [] : [xml("status", {}, status)] }
+      : await deps.presenceOf(userId);
+    await xmpp.send(xml("presence", { from: `${from}/${resource}`, to, ...(type && { type }) }, ...children));
   };
 
   /** The bridge itself is in its own place in the table, under a user ID that nobody has. */
-  const keyOf = (contact: BareJid): UserId | undefined =>
+  const userOf = (contact: BareJid): UserId | undefined =>
     contact === bridgeJid ? addresses.botUserId : addresses.userOfJid(contact);
 
+  const onSubscribe = async (
+    userId: UserId | undefined,
+    contact: BareJid,
+    subscriber: BareJid,
+  ): Promise<void> => {
+    const isBridge = contact === bridgeJid;
+    if (!userId || !(isBridge || (await userExists(userId))))
+      return send("unsubscribed", contact, subscriber);
+    await subscribers.add(userId, subscriber);
+    await send("subscribed", contact, subscriber);
+    log.info("an XMPP user has a Matrix user in the roster", { jid: subscriber, contact });
+    await show(userId, contact, subscriber);
+    // Asked for only now that they have shown that they want to know each other.
+    const asks = deps.asksBack && !isBridge && !(await subscribers.isMutual(userId, subscriber));
+    if (asks) await send("subscribe", contact, subscriber);
+  };
+
+  const onUnsubscribe = async (
+    userId: UserId | undefined,
+    contact: BareJid,
+    subscriber: BareJid,
+  ): Promise<void> => {
+    const wasMutual = userId !== undefined && (await subscribers.isMutual(userId, subscriber));
+    if (userId) await subscribers.remove(userId, subscriber);
+    await send("unavailable", contact, subscriber);
+    await send("unsubscribed", contact, subscriber);
+    if (wasMutual) await send("unsubscribe", contact, subscriber);
+  };
+
   return {
-    announce: ({ userId, jid }) =>
-      send(undefined, userId === addresses.botUserId ? bridgeJid : addresses.jidOfUser(userId), jid),
+    async announce({ userId, jid }) {
+      const contact = userId === addresses.botUserId ? bridgeJid : addresses.jidOfUser(userId);
+      await show(userId, contact, jid);
+      if (await subscribers.isMutual(userId, jid)) await send("probe", contact, jid);
+    },
 
     isLasting: ({ attrs }) => lasting.has(attrs.type),
 
     async handle({ attrs }) {
       const [from, contact] = [attrs.from as Jid, bareOf(attrs.to as Jid)];
       const subscriber = bareOf(from);
-      const key = keyOf(contact);
+      const userId = userOf(contact);
       switch (attrs.type) {
-        case "subscribe": {
-          if (!key || (contact !== bridgeJid && !(await userExists(key)))) {
-            return send("unsubscribed", contact, subscriber);
-          }
-          await subscribers.add(key, subscriber);
-          await send("subscribed", contact, subscriber);
-          log.info("an XMPP user has a Matrix user in the roster", { jid: subscriber, contact });
-          return send(undefined, contact, subscriber);
-        }
+        case "subscribe":
+          return onSubscribe(userId, contact, subscriber);
         case "unsubscribe":
-          if (key) await subscribers.remove(key, subscriber);
-          await send("unavailable", contact, subscriber);
-          return send("unsubscribed", contact, subscriber);
+          return onUnsubscribe(userId, contact, subscriber);
         case "probe":
-          if (key && (await subscribers.has(key, subscriber))) return send(undefined, contact, from);
+          if (userId && (await subscribers.has(userId, subscriber))) return show(userId, contact, from);
           return send("unsubscribed", contact, subscriber);
         case "subscribed":
+          if (userId && contact !== bridgeJid) await subscribers.setMutual(userId, subscriber, true);
+          return;
         case "unsubscribed":
-          return log.debug("a subscription that the bridge has not asked for was answered", {
-            jid: subscriber,
-          });
+          if (userId) await subscribers.setMutual(userId, subscriber, false);
+          return deps.onHidden(subscriber);
         default:
-        // Availability and errors ask for no answer.
+        // Availability is heard elsewhere, and errors ask for no answer.
       }
     },
   };

@@ -18,7 +18,7 @@ export interface TypingDeps {
 }
 
 export interface Typing {
-  /** Takes what the homeserver tells, of which only typing is used in this version. */
+  /** Takes what the homeserver tells, of which only typing is used here. */
   take(items: readonly Ephemeral[]): void;
 }
 

@@ -31,7 +31,7 @@ const lingerMs = 1000;
 
 const defaultLimits = {
   maxHeaderSize: 16 * 1024,
-  // As long as its stanza may wait for connections before it (docs/servers.md, "Order").
+  // In a flood Prosody writes to a connection seconds after it has opened it (docs/servers.md, "Order").
   headersTimeout: 30_000,
   // A homeserver with 5 Mbit/s needs as long for 64 MB.
   requestTimeout: 120_000,

@@ -3,6 +3,7 @@ import { type Http, type HttpAnswer, type HttpRequest, retryAfterOf } from "../h
 import { type Content, isObject, type MatrixEvent, parseEvent, readString } from "./event.ts";
 import { type EventId, parseRoomId, type RoomId, type UserId } from "./ids.ts";
 import { MatrixError } from "./matrix-error.ts";
+import { signalCalls } from "./signals.ts";
 
 /** Key in the content of every event that the bridge sends: what caused it, so that a repeat is recognised. */
 const causeKey = "causeway.cause";
@@ -85,10 +86,26 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
     call(doing, { method: "GET", path, repeatable: true, ...(query && { query }) }, as);
   const post = (doing: string, path: string, body: Content, as?: UserId, repeatable = true) =>
     call(doing, { method: "POST", path, body: JSON.stringify(body), repeatable }, as);
-  const put = (doing: string, path: string, body: Content, as?: UserId, repeatable = true) =>
-    call(doing, { method: "PUT", path, body: JSON.stringify(body), repeatable }, as);
+  const put = (
+    doing: string,
+    path: string,
+    body: Content,
+    as?: UserId,
+    repeatable = true,
+    query?: Record<string, string>,
+  ) =>
+    call(doing, { method: "PUT", path, body: JSON.stringify(body), repeatable, ...(query && { query }) }, as);
+
+  const findSent = async (ghost: UserId, roomId: RoomId, txnId: string): Promise<EventId | undefined> => {
+    const filter = JSON.stringify({ senders: [ghost] });
+    const query = { dir: "b", limit: "50", filter };
+    const body = await get("read recent events", `${room(roomId)}/messages`, ghost, query);
+    return chunkOf(body).find(({ content }) => content[causeKey] === txnId)?.event_id;
+  };
 
   return {
+    ...signalCalls({ get, post, put }),
+
     /** Asks the homeserver to call the bridge back; the raw answer, since each refusal means something else. */
     ping: (transactionId: string) =>
       ask({
@@ -104,10 +121,6 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
       } catch (error) {
         if (!(error instanceof MatrixError && error.errcode === "M_USER_IN_USE")) throw error;
       }
-    },
-
-    async setDisplayName(ghost: UserId, displayname: string): Promise<void> {
-      await put(`name ${ghost}`, `${profilePath(ghost)}/displayname`, { displayname }, ghost);
     },
 
     /** @returns undefined where the homeserver knows no such user. */
@@ -189,18 +202,40 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
       return new Map(present);
     },
 
-    /** @param txnId unique over all ghosts: Synapse forgets whose it was (see docs/servers.md). */
+    /**
+     * @param txnId unique over all ghosts: Synapse forgets whose it was (see docs/servers.md).
+     * @param sentAt when it was said, in Unix milliseconds, where that is not now ("Timestamp massaging").
+     */
     async send(
       ghost: UserId,
       roomId: RoomId,
       type: string,
       content: Content,
       txnId: string,
+      sentAt?: number,
     ): Promise<EventId> {
       const path = `${room(roomId)}/send/${segment(type)}/${segment(txnId)}`;
       const body = { ...content, [causeKey]: txnId };
-      const answer = await put(`send to ${roomId}`, path, body, ghost, false);
+      const query = sentAt === undefined ? undefined : { ts: String(sentAt) };
+      const answer = await put(`send to ${roomId}`, path, body, ghost, false, query);
       return readString(answer, "event_id") as EventId;
+    },
+
+    /** @returns undefined where there is no such event, or the ghost may not see it. */
+    async event(ghost: UserId, roomId: RoomId, eventId: EventId): Promise<MatrixEvent | undefined> {
+      try {
+        const path = `${room(roomId)}/event/${segment(eventId)}`;
+        return parseEvent(await get(`read ${eventId}`, path, ghost));
+      } catch (error) {
+        if (error instanceof MatrixError && (error.status === 404 || error.status === 403)) return undefined;
+        throw error;
+      }
+    },
+
+    /** The reactions to an event, the first hundred of them. */
+    async reactions(ghost: UserId, roomId: RoomId, eventId: EventId): Promise<MatrixEvent[]> {
+      const path = `/_matrix/client/v1/rooms/${segment(roomId)}/relations/${segment(eventId)}/m.annotation/m.reaction`;
+      return chunkOf(await get(`read reactions to ${eventId}`, path, ghost, { limit: "100" }));
     },
 
     /** Takes an event's content away, for everyone. */
@@ -209,10 +244,10 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
       roomId: RoomId,
       eventId: EventId,
       txnId: string,
-      reason: string,
+      reason?: string,
     ): Promise<void> {
       const path = `${room(roomId)}/redact/${segment(eventId)}/${segment(txnId)}`;
-      await put(`redact ${eventId}`, path, { reason }, ghost);
+      await put(`redact ${eventId}`, path, { ...(reason !== undefined && { reason }) }, ghost);
     },
 
     /** Rooms in the directory that a network of ours has on the homeserver; the first few hundred of them. */
@@ -248,12 +283,9 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
       return undefined;
     },
 
-    /** Whether the room's newest events hold one that the ghost sent for this cause. */
-    async hasSent(ghost: UserId, roomId: RoomId, txnId: string): Promise<boolean> {
-      const filter = JSON.stringify({ senders: [ghost] });
-      const query = { dir: "b", limit: "50", filter };
-      const body = await get("read recent events", `${room(roomId)}/messages`, ghost, query);
-      return chunkOf(body).some(({ content }) => content[causeKey] === txnId);
-    },
+    /** The event that the ghost sent for this cause, if it is among the room's newest. */
+    findSent,
+    hasSent: async (ghost: UserId, roomId: RoomId, txnId: string): Promise<boolean> =>
+      (await findSent(ghost, roomId, txnId)) !== undefined,
   };
 }

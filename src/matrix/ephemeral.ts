@@ -5,7 +5,14 @@ import { type EventId, parseEventId, parseRoomId, parseUserId, type RoomId, type
 export type Ephemeral =
   | { kind: "typing"; roomId: RoomId; userIds: UserId[] }
   | { kind: "receipt"; roomId: RoomId; eventId: EventId; userId: UserId; threadId?: string }
-  | { kind: "presence"; userId: UserId; presence: "online" | "unavailable" | "offline"; status?: string };
+  | {
+      kind: "presence";
+      userId: UserId;
+      presence: "online" | "unavailable" | "offline";
+      status?: string;
+      /** Milliseconds since they did something. */
+      lastActiveAgo?: number;
+    };
 
 /** Whether a user is one of the bridge's own, whose doings are no news to it. */
 type IsOurs = (userId: UserId) => boolean;
@@ -39,9 +46,12 @@ function presenceOf(entry: Content, content: Content, isOurs: IsOurs): Ephemeral
   const userId = parseUserId(readString(entry, "sender") ?? readString(content, "user_id") ?? "");
   const presence = readString(content, "presence");
   const status = readString(content, "status_msg");
+  const ago = content.last_active_ago;
+  const isAgo = typeof ago === "number" && Number.isSafeInteger(ago) && ago >= 0;
   if (!userId || isOurs(userId)) return [];
   if (presence !== "online" && presence !== "unavailable" && presence !== "offline") return [];
-  return [{ kind: "presence", userId, presence, ...(status !== undefined && { status }) }];
+  const more = { ...(status !== undefined && { status }), ...(isAgo && { lastActiveAgo: ago }) };
+  return [{ kind: "presence", userId, presence, ...more }];
 }
 
 function parseEntry(entry: unknown, isOurs: IsOurs): Ephemeral[] {

@@ -30,6 +30,9 @@ export function parseEvent(value: unknown): MatrixEvent | undefined {
     return undefined;
   if (state_key !== undefined && typeof state_key !== "string") return undefined;
   if (isDeeperThan(maxDepth, content)) return undefined;
+  // Room versions before 11 name what a redaction takes away beside its content.
+  const redacted =
+    type === "m.room.redaction" && typeof value.redacts === "string" ? value.redacts : undefined;
   return {
     event_id: event_id as EventId,
     type,
@@ -37,7 +40,7 @@ export function parseEvent(value: unknown): MatrixEvent | undefined {
     sender: sender as UserId,
     ...(state_key !== undefined && { state_key }),
     origin_server_ts: typeof origin_server_ts === "number" ? origin_server_ts : 0,
-    content,
+    content: redacted === undefined ? content : { redacts: redacted, ...content },
   };
 }
 

@@ -16,6 +16,8 @@ export interface DiscoveryDeps {
 
 const everywhere = [NS.discoInfo, NS.discoItems, NS.lastActivity, NS.ping, NS.time, NS.vcard, NS.version];
 const bridgeOnly = [NS.gateway, NS.search];
+/** What clients may send to a Matrix user, beyond a body. */
+const usersOnly = [NS.correct, NS.fallback, NS.reactions, NS.reply, NS.retract];
 
 function identity(addressee: Addressee, isFullJid: boolean): Element {
   if (addressee.kind === "bridge") {
@@ -45,7 +47,7 @@ function contactForm(contact: Contact): Element[] {
 export function discoveryAnswers({ contact = {}, features = [], discover }: DiscoveryDeps): Answers {
   const whole = (addressee: Addressee, request: Element): Element[] => {
     const isBridge = addressee.kind === "bridge";
-    const offered = isBridge ? [...everywhere, ...bridgeOnly, ...features] : everywhere;
+    const offered = isBridge ? [...everywhere, ...bridgeOnly, ...features] : [...everywhere, ...usersOnly];
     return [
       identity(addressee, String(request.attrs.to).includes("/")),
       ...offered.map((feature) => xml("feature", { var: feature })),

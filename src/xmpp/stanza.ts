@@ -1,6 +1,6 @@
 /** Stanzas as values: parsed from untrusted text, built without string joining, written so that any text is harmless. */
 import xml from "@xmpp/xml";
-import type { Element } from "ltx";
+import { clone, type Element } from "ltx";
 import { NS } from "./namespaces.ts";
 import { parseXml } from "./xml.ts";
 
@@ -50,6 +50,9 @@ export function parseStanza(text: string): Element {
   if (!isStanza(element)) throw new StanzaSyntaxError(`<${element.name}/> is not a stanza`);
   return element;
 }
+
+/** Changing the copy leaves the stanza as it was. */
+export const copyOf = (stanza: Element): Element => clone(stanza);
 
 const reference = (character: string): string => `&#${character.charCodeAt(0)};`;
 

@@ -122,24 +122,27 @@ test("a subscription is granted for a Matrix user that exists, remembered, probe
   };
   const online = `${julietJid}/matrix`;
   await presence("subscribe");
-  assert.deepEqual(await next(2), [
+  await next(3);
+  assert.deepEqual(seen(), [
     ["subscribed", julietJid, romeo.jid],
     ["available", online, romeo.jid],
+    // Who has somebody in the roster is asked to be had, too.
+    ["subscribe", julietJid, romeo.jid],
   ]);
   await bridge.stop();
   await start();
-  assert.deepEqual((await next(3))[1], ["available", online, romeo.jid]);
+  assert.deepEqual((await next(4))[1], ["available", online, romeo.jid]);
   await presence("probe");
-  assert.deepEqual((await next(4))[1], ["available", online, romeo.fullJid]);
+  assert.deepEqual((await next(5))[1], ["available", online, romeo.fullJid]);
   await presence("unsubscribe");
-  assert.deepEqual(await next(6), [
+  assert.deepEqual(await next(7), [
     ["unavailable", online, romeo.jid],
     ["unsubscribed", julietJid, romeo.jid],
   ]);
   await presence("probe");
-  assert.deepEqual((await next(7))[1], ["unsubscribed", julietJid, romeo.jid]);
+  assert.deepEqual((await next(8))[1], ["unsubscribed", julietJid, romeo.jid]);
   const nobody = "rosaline%hs.test@bridge.xmpp.test";
   await presence("subscribe", nobody);
-  assert.deepEqual((await next(8))[1], ["unsubscribed", nobody, romeo.jid]);
-  assert.equal(romeo.inbox.length, 8);
+  assert.deepEqual((await next(9))[1], ["unsubscribed", nobody, romeo.jid]);
+  assert.equal(romeo.inbox.length, 9);
 });

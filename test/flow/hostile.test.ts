@@ -83,6 +83,8 @@ const routes: [methods: string[], path: string][] = [
   [["GET"], "/_matrix/app/v1/thirdparty/location?alias={}"],
   [["POST"], "/_matrix/push/v1/notify"],
   [["GET"], "/_matrix/push/{}"],
+  [["GET", "HEAD"], "/media/{}/x"],
+  [["GET"], "/media/x.y/{}"],
   [["GET"], "/{}"],
 ];
 /** What any of them may answer, whatever comes. */
@@ -269,6 +271,8 @@ test("whatever comes in on any route gets a declared answer in the right form, a
       if (place.method === "HEAD") return;
       if (isCallback) {
         assert.ok(reply.body === "" || reply.headers["content-type"] === "application/xmpp+xml");
+      } else if (place.path.startsWith("/media/")) {
+        assert.match(String(reply.headers["content-type"]), /^text\/plain/);
       } else if (reply.status >= 400) errorOf(reply);
       else assert.equal(typeof JSON.parse(reply.body), "object");
     }),

@@ -44,6 +44,8 @@ test("after a restart of Prosody its contacts are told again who is online, but 
       name === "presence" && attrs.type === undefined ? [attrs.from] : [],
     );
   await waitFor(() => online().length === 3, "all to be seen online");
+  const asked = (): number => romeo.inbox.filter(({ attrs }) => attrs.type === "subscribe").length;
+  await waitFor(() => asked() === 2, "them to ask for his presence");
   nurse.vanish();
   await prosody.stop();
   romeo.inbox.splice(0);

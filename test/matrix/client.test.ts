@@ -65,6 +65,39 @@ test("what was sent is recognised by its cause, and nothing else is", async (t) 
   assert.equal(await client.hasSent(ghost, garden, "yours"), false);
 });
 
+test("a message may say when it was written", async (t) => {
+  const { client, requests } = await setUp(t, () => ({ event_id: "$1" }));
+  await client.send(ghost, garden, "m.room.message", {}, "cause", 1234);
+  assert.deepEqual(Object.fromEntries(requests[0]?.query ?? []), { ts: "1234", user_id: ghost });
+});
+
+test("an event is read as the ghost, and one that it may not see is none", async (t) => {
+  const event = { event_id: "$1", type: "m.x", room_id: garden, sender: ghost, content: {} };
+  const answers: unknown[] = [
+    event,
+    refusal(404, "M_NOT_FOUND"),
+    refusal(403, "M_FORBIDDEN"),
+    { no: "event" },
+  ];
+  const { client, requests } = await setUp(t, () => answers.shift());
+  const read = () => client.event(ghost, garden, "$1/" as EventId);
+  assert.deepEqual(await read(), { ...event, origin_server_ts: 0 });
+  assert.equal(requests[0]?.path, "/_matrix/client/v3/rooms/!gar%2Fden%3Ahs.example/event/%241%2F");
+  for (let n = 0; n < 3; n += 1) assert.equal(await read(), undefined);
+});
+
+test("the reactions to an event are asked for, and what is none is left out", async (t) => {
+  const reaction = { event_id: "$2", type: "m.reaction", room_id: garden, sender: ghost, content: {} };
+  const { client, requests } = await setUp(t, () => ({ chunk: [null, reaction] }));
+  assert.deepEqual(await client.reactions(ghost, garden, "$1" as EventId), [
+    { ...reaction, origin_server_ts: 0 },
+  ]);
+  assert.equal(
+    requests[0]?.path,
+    "/_matrix/client/v1/rooms/!gar%2Fden%3Ahs.example/relations/%241/m.annotation/m.reaction",
+  );
+});
+
 test("a refusal tells what was tried, the status, the errcode and how long to wait", async (t) => {
   const headers = { "retry-after": "90" };
   const { client, contacts } = await setUp(t, () => refusal(429, "M_LIMIT_EXCEEDED", { headers }));

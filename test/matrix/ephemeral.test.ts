@@ -52,8 +52,13 @@ test("presence is of the sender, and of nobody who is a ghost", () => {
     { kind: "presence", userId: juliet, presence: "online", status: "on the balcony" },
   ]);
   assert.deepEqual(parse(presence(juliet, { presence: "unavailable", last_active_ago: 5 })), [
-    { kind: "presence", userId: juliet, presence: "unavailable" },
+    { kind: "presence", userId: juliet, presence: "unavailable", lastActiveAgo: 5 },
   ]);
+  for (const last_active_ago of [-1, 0.5, "5", null, 1e300]) {
+    assert.deepEqual(parse(presence(juliet, { presence: "online", last_active_ago })), [
+      { kind: "presence", userId: juliet, presence: "online" },
+    ]);
+  }
   assert.deepEqual(parse(presence(ghost, { presence: "online" })), []);
   assert.deepEqual(parse(presence(juliet, { presence: "asleep" })), []);
 });
@@ -64,7 +69,13 @@ test("the specification's own examples are read", () => {
   const eventId = "$1435641916114394fHBLK:matrix.org";
   assert.deepEqual(parse({ ...receipt, room_id: room }, presence), [
     { kind: "receipt", roomId: room, eventId, userId: "@erikj:jki.re" },
-    { kind: "presence", userId: "@example:localhost", presence: "online", status: "Making cupcakes" },
+    {
+      kind: "presence",
+      userId: "@example:localhost",
+      presence: "online",
+      status: "Making cupcakes",
+      lastActiveAgo: 2478593,
+    },
   ]);
 });
 

@@ -61,3 +61,11 @@ test("a field is read as a string or not at all", () => {
   assert.equal(readString({ body: 1 }, "body"), undefined);
   assert.equal(readString(JSON.parse('{"__proto__": "x"}'), "__proto__"), "x");
 });
+
+test("what a redaction takes away is in its content, wherever the room version puts it", () => {
+  const event = { event_id: "$1", type: "m.room.redaction", room_id: "!r", sender: "@a:b", content: {} };
+  assert.deepEqual(parseEvent({ ...event, redacts: "$0" })?.content, { redacts: "$0" });
+  assert.deepEqual(parseEvent({ ...event, content: { redacts: "$0" } })?.content, { redacts: "$0" });
+  assert.deepEqual(parseEvent({ ...event, redacts: 1 })?.content, {});
+  assert.deepEqual(parseEvent({ ...event, type: "m.room.message", redacts: "$0" })?.content, {});
+});

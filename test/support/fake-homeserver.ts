@@ -2,10 +2,12 @@
  * A stand-in for Synapse as a bridge meets it: the part of the Client-Server API v1.15 that an application service
  * uses, over HTTP, and Matrix users whom a test or a demonstration leads by the hand.
  */
+import { createMedia } from "./fake-media.ts";
 import { createPusher } from "./fake-pusher.ts";
 import { createPushers } from "./fake-pushers.ts";
 import { type Content, createRooms, Refusal, type RoomEvent } from "./fake-rooms.ts";
 import { type Answer, type SeenRequest, startFakeServer } from "./fake-server.ts";
+import { createSignals } from "./fake-signals.ts";
 
 export interface HomeserverOptions {
   domain?: string;
@@ -53,6 +55,8 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
   const names = new Map<string, string | undefined>([[bot, undefined]]);
   const avatars = new Map<string, string>();
   const thumbnails = new Map<string, Answer>();
+  const media = createMedia(domain);
+  const signals = createSignals(avatars);
   const isOurs = (userId: string): boolean => userId.startsWith(`@${userPrefix}`);
   const cache = createTransactionCache();
   let bridgeUrl: string | undefined;
@@ -179,8 +183,17 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
         "PUT",
         `${room}/send/([^/]+)/([^/]+)`,
         (u, [id = "", type = ""], req) => ({
-          event_id: cache.once(req.path, () => rooms.send(u, id, type, bodyOf(req))),
+          event_id: cache.once(req.path, () => {
+            const sentAt = req.query.get("ts");
+            return rooms.send(u, id, type, bodyOf(req), undefined, sentAt ? Number(sentAt) : undefined);
+          }),
         }),
+      ],
+      ["GET", `${room}/event/([^/]+)`, (u, [id = "", eventId = ""]) => ({ ...rooms.event(u, id, eventId) })],
+      [
+        "GET",
+        "/_matrix/client/v1/rooms/([^/]+)/relations/([^/]+)/m.annotation/m.reaction",
+        (u, [id = "", eventId = ""]) => ({ chunk: rooms.reactions(u, id, eventId) }),
       ],
     ] as [string, string, Route][]
   ).map(([method, path, route]) => [method, new RegExp(`^${path}$`), route]);
@@ -196,10 +209,13 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
   };
 
   const answerTo = async (request: SeenRequest): Promise<Answer> => {
-    const media = /^\/_matrix\/client\/v1\/media\/thumbnail\/(.+)$/.exec(request.path)?.[1];
-    const thumbnail = media && actingUser(request) === bot ? thumbnails.get(`mxc://${media}`) : undefined;
+    const small = /^\/_matrix\/client\/v1\/media\/thumbnail\/(.+)$/.exec(request.path)?.[1];
+    const thumbnail = small && actingUser(request) === bot ? thumbnails.get(`mxc://${small}`) : undefined;
     if (thumbnail) return thumbnail;
+    if (media.isFor(request)) return media.answer(request, actingUser(request));
     if (pushers.isFor(request)) return json(200, pushers.set(request));
+    const shown = request.path.startsWith("/_matrix/client/") && signals.answer(request, actingUser(request));
+    if (shown) return json(200, shown);
     for (const [method, path, route] of routes) {
       const found = method === request.method ? path.exec(request.path) : null;
       if (!found) continue;
@@ -257,6 +273,7 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
       send,
       sendText: (roomId: string, body: string): string =>
         send(roomId, "m.room.message", { msgtype: "m.text", body }),
+      redact: (roomId: string, eventId: string): string => rooms.redact(userId, roomId, eventId),
       /** Everything that has happened in the room, oldest first. */
       timeline: (roomId: string): RoomEvent[] => rooms.history(userId, roomId),
       /** The bodies of the messages that others sent there, oldest first. */
@@ -286,6 +303,10 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
     },
     user,
     rooms,
+    media,
+    signals,
+    /** The profile of anybody. */
+    profile,
     directory,
     pushTransaction: pusher.pushTransaction,
     /** Any request of the homeserver to the bridge. */

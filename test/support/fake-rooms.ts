@@ -41,6 +41,9 @@ export interface CreateOptions {
   initial_state?: { type: string; state_key?: string; content: Content }[];
 }
 
+const isSameReaction = ({ type, content }: RoomEvent, other: Content): boolean =>
+  type === "m.reaction" && JSON.stringify(content["m.relates_to"]) === JSON.stringify(other["m.relates_to"]);
+
 /** @param onEvent told of each event once it is in its room. */
 export function createRooms(domain: string, onEvent: (event: RoomEvent, room: Room) => void) {
   const rooms = new Map<string, Room>();
@@ -50,14 +53,21 @@ export function createRooms(domain: string, onEvent: (event: RoomEvent, room: Ro
     if (!room) throw forbidden(`${roomId} is unknown`);
     return room;
   };
-  const add = (room: Room, sender: string, type: string, content: Content, stateKey?: string): string => {
+  const add = (
+    room: Room,
+    sender: string,
+    type: string,
+    content: Content,
+    stateKey?: string,
+    sentAt = Date.now(),
+  ): string => {
     const event: RoomEvent = {
       event_id: `$${randomUUID().replaceAll("-", "")}`,
       type,
       room_id: room.id,
       sender,
       ...(stateKey !== undefined && { state_key: stateKey }),
-      origin_server_ts: Date.now(),
+      origin_server_ts: sentAt,
       content,
     };
     room.events.push(event);
@@ -116,8 +126,23 @@ export function createRooms(domain: string, onEvent: (event: RoomEvent, room: Ro
     invite,
     kick: remove("leave"),
     ban: remove("ban"),
-    send: (sender: string, roomId: string, type: string, content: Content, stateKey?: string): string =>
-      add(joined(roomId, sender), sender, type, content, stateKey),
+    send(
+      sender: string,
+      roomId: string,
+      type: string,
+      content: Content,
+      stateKey?: string,
+      sentAt?: number,
+    ): string {
+      const room = joined(roomId, sender);
+      if (
+        type === "m.reaction" &&
+        room.events.some((e) => e.sender === sender && isSameReaction(e, content))
+      ) {
+        throw new Refusal(400, "M_DUPLICATE_ANNOTATION", "Can't send same reaction twice");
+      }
+      return add(room, sender, type, content, stateKey, sentAt);
+    },
     /** Takes the event's content away. */
     redact(sender: string, roomId: string, eventId: string, reason?: string): string {
       const room = joined(roomId, sender);
@@ -128,6 +153,16 @@ export function createRooms(domain: string, onEvent: (event: RoomEvent, room: Ro
         ...(reason !== undefined && { reason }),
       });
     },
+    event(userId: string, roomId: string, eventId: string): RoomEvent {
+      const found = joined(roomId, userId).events.find(({ event_id }) => event_id === eventId);
+      if (!found) throw new Refusal(404, "M_NOT_FOUND", `${roomId} has no ${eventId}`);
+      return found;
+    },
+    reactions: (userId: string, roomId: string, eventId: string): RoomEvent[] =>
+      joined(roomId, userId).events.filter(({ type, content }) => {
+        const relation = content["m.relates_to"] as Content | undefined;
+        return type === "m.reaction" && relation?.event_id === eventId;
+      }),
     /** The newest state event of a type with an empty key. */
     state(userId: string, roomId: string, type: string): Content {
       const found = joined(roomId, userId).events.findLast((e) => e.type === type && e.state_key === "");

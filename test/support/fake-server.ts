@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { text } from "node:stream/consumers";
+import { buffer } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface SeenRequest {
@@ -12,6 +12,8 @@ export interface SeenRequest {
   query: URLSearchParams;
   headers: IncomingHttpHeaders;
   body: string;
+  /** The body as it came. */
+  bytes: Buffer;
 }
 
 export interface Answer {
@@ -62,12 +64,14 @@ export async function startFakeServer(
     const created = createServer((incoming, response) => {
       void (async () => {
         const url = new URL(incoming.url ?? "/", "http://fake.example");
+        const bytes = await buffer(incoming);
         const request = {
           method: incoming.method ?? "",
           path: url.pathname,
           query: url.searchParams,
           headers: incoming.headers,
-          body: await text(incoming),
+          body: bytes.toString("utf8"),
+          bytes,
         };
         requests.push(request);
         const answer = await answerTo(request);

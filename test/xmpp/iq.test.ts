@@ -62,7 +62,14 @@ const common = [
   "vcard-temp",
   "jabber:iq:version",
 ];
-const features = featureList(common);
+const features = featureList([
+  ...common,
+  "urn:xmpp:message-correct:0",
+  "urn:xmpp:fallback:0",
+  "urn:xmpp:reactions:0",
+  "urn:xmpp:reply:0",
+  "urn:xmpp:message-retract:1",
+]);
 const info = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
 const infoOf = (identity: string): string =>
   `<query xmlns="http://jabber.org/protocol/disco#info"><identity ${identity}/>${features}</query>`;

@@ -1,0 +1,115 @@
+/** Makes the events of one message stanza, with all that is known of what it refers to, and remembers which they are. */
+import type { Addresses } from "../mapping/addresses.ts";
+import { mentionedIn } from "../mapping/mentions.ts";
+import { toContents } from "../mapping/messages.ts";
+import { idsOfStanza, referencesOfStanza } from "../mapping/references.ts";
+import { isEventId, relateContent, type StanzaFacts, saidIn } from "../mapping/relations.ts";
+import { mayQuoteUnmarked, withoutLegacyQuotation } from "../mapping/replies.ts";
+import { readSharedLinks } from "../mapping/shared-links.ts";
+import type { MatrixClient } from "../matrix/client.ts";
+import { type Content, readString } from "../matrix/event.ts";
+import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
+import type { Media } from "../media/media.ts";
+import type { Messages } from "../store/store.ts";
+import type { Element } from "../xmpp/stanza.ts";
+import { type Memory, type Pair, withStanzaIds } from "./memory.ts";
+
+export interface ToMatrixDeps {
+  addresses: Addresses;
+  memory: Memory;
+  messages: Pick<Messages, "save">;
+  matrix: Pick<MatrixClient, "event">;
+  media: Pick<Media, "importFile">;
+}
+
+/** The content of an event, or how to come by it. */
+export type Part = Content | (() => Promise<Content>);
+
+export type ToMatrix = (
+  message: Element,
+  pair: Pair,
+) => Promise<{
+  parts: Part[];
+  whyNone: string;
+  /** Remembers that a part has become an event. */
+  note(roomId: RoomId, eventId: EventId, part: number): Promise<void>;
+}>;
+
+const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+};
+
+export function createToMatrix(deps: ToMatrixDeps): ToMatrix {
+  const { addresses, memory, messages, matrix, media } = deps;
+
+  const factsOf = async (message: Element, pair: Pair): Promise<StanzaFacts> => {
+    const { replaces, repliesTo, thread } = referencesOfStanza(message);
+    const [theirs, ours] = [pair.jid, addresses.jidOfUser(pair.userId)];
+    const mentions = mentionedIn(message).flatMap((jid) => addresses.userOfJid(jid) ?? []);
+    const authors = repliesTo?.to === theirs ? [theirs, ours] : [ours, theirs];
+    // XEP-0308 §4: only what the same bare JID has sent.
+    const [[first], [target], [root]] = [
+      replaces ? await memory.ofMessageId(pair, replaces, [theirs]) : [],
+      repliesTo ? await memory.ofMessageId(pair, repliesTo.id, authors) : [],
+      thread ? await memory.ofMessageId(pair, thread, [ours, theirs]) : [],
+    ];
+    const isUnmarked = target && mayQuoteUnmarked(message);
+    const original =
+      isUnmarked && (await matrix.event(addresses.ghostOf(theirs), pair.roomId, target.eventId));
+    const body = original && readString(original.content, "body");
+    return {
+      mentions,
+      ...(replaces && { first: first?.isRedacted ? "removed" : (first?.eventId ?? "unknown") }),
+      ...(target && { repliesTo: target.eventId }),
+      ...(body && { original: withoutLegacyQuotation(body) }),
+      ...(root && { thread: root.threadId ?? root.eventId }),
+    };
+  };
+
+  /** Files come before the text beside them, each copied only when its turn has come. */
+  const partsOf = (message: Element, ghost: UserId, facts: StanzaFacts): Part[] => {
+    const said = saidIn(message, facts);
+    const shared = readSharedLinks(said);
+    const texts = toContents(shared?.rest ?? said, addresses.userOfJid);
+    const ids = idsOfStanza(message);
+    const relate = (content: Content, of: StanzaFacts) => withStanzaIds(relateContent(content, of), ids);
+    // A message is answered or replaced by one other, not by several.
+    const { first: _, repliesTo: __, ...others } = facts;
+    const made = [
+      ...(shared?.files ?? []).map((file) => once(() => media.importFile(file, ghost))),
+      ...texts.map((text) => async () => text),
+    ];
+    return made.map((content, index) => async () => relate(await content(), index === 0 ? facts : others));
+  };
+
+  return async (message, pair) => {
+    const facts = await factsOf(message, pair);
+    const { first, repliesTo, thread } = facts;
+    const ghost = addresses.ghostOf(pair.jid);
+    const isRemoved = first === "removed";
+    return {
+      parts: isRemoved ? [] : partsOf(message, ghost, facts),
+      whyNone: isRemoved ? "it corrects what its sender has retracted" : "it says nothing",
+      note: (roomId, eventId, part) =>
+        messages.save({
+          ...idsOfStanza(message),
+          roomId,
+          eventId,
+          part,
+          origin: "xmpp",
+          userId: ghost,
+          jid: pair.jid,
+          // No archive gives IDs to what is sent to a component, so whoever says so is wrong.
+          stanzaId: undefined,
+          rootId: part === 0 && isEventId(first) ? first : undefined,
+          replyTo: repliesTo,
+          threadId: thread,
+          isRedacted: false,
+        }),
+    };
+  };
+}
