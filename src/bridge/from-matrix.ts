@@ -13,6 +13,7 @@ import type { BotRooms } from "./bot-rooms.ts";
 import type { DirectRooms } from "./direct-rooms.ts";
 import { UndeliverableError } from "./failure.ts";
 import type { Ghosts } from "./ghosts.ts";
+import { encryptionCause } from "./tell.ts";
 import type { ToXmpp } from "./to-xmpp.ts";
 
 export interface FromMatrixDeps {
@@ -42,6 +43,7 @@ export interface FromMatrix {
   catchUp(roomId: RoomId, after: EventId): Promise<MatrixEvent[]>;
 }
 
+const encryptionType = "m.room.encryption";
 const isMessage = ({ state_key: stateKey }: MatrixEvent): boolean => stateKey === undefined;
 
 export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
@@ -149,14 +151,27 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
     log.info("delivered to XMPP", { cause, to: room.jid });
   };
 
+  /** Nothing that is written from now on can be read, so they hear of it before they write. */
+  const onEncryption = async ({ room_id: roomId }: MatrixEvent): Promise<void> => {
+    const room = await directRooms.ofRoom(roomId);
+    if (!room) return;
+    const ghost = addresses.ghostOf(room.jid);
+    const body = `This room is encrypted from now on, and the bridge cannot read encrypted messages. To write to ${room.jid}, use a room without encryption.`;
+    const id = deps.txnId(encryptionCause(roomId), ghost);
+    if (await matrix.hasSent(ghost, roomId, id)) return;
+    await matrix.send(ghost, roomId, "m.room.message", { msgtype: "m.notice", body }, id);
+  };
+
   return {
     matters: (event) => {
       if (isOurs(event.sender)) return false;
-      return isMessage(event) || event.type === "m.room.member";
+      return isMessage(event) || event.type === "m.room.member" || event.type === encryptionType;
     },
 
     async handle(event, mayRepeat) {
+      if (event.type === encryptionType) await onEncryption(event);
       if (event.type === "m.room.member") return onMember(event, event.state_key as UserId);
+      if (!isMessage(event)) return [];
       await onMessage(event, mayRepeat);
       return [];
     },

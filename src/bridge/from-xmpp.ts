@@ -7,6 +7,7 @@ import { failureOfStanzaError } from "../mapping/errors.ts";
 import { toContents } from "../mapping/messages.ts";
 import { referencesOfStanza } from "../mapping/references.ts";
 import { readSharedLinks } from "../mapping/shared-links.ts";
+import { type Unbridged, unbridgedIn } from "../mapping/unbridged.ts";
 import type { MatrixClient } from "../matrix/client.ts";
 import type { EventId, UserId } from "../matrix/ids.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
@@ -19,7 +20,7 @@ import type { Bot } from "./bot.ts";
 import type { DirectRooms, OpenRoom } from "./direct-rooms.ts";
 import { UndeliverableError } from "./failure.ts";
 import type { LaterChanges } from "./later-changes.ts";
-import { notDelivered } from "./tell.ts";
+import { encryptionCause, notDelivered } from "./tell.ts";
 import type { Part, ToMatrix } from "./to-matrix.ts";
 
 export interface FromXmppDeps {
@@ -138,6 +139,16 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
     await sendOnce({ roomId: room.roomId, ghost: addresses.ghostOf(jid) }, content, attempt);
   };
 
+  /** Tells the Matrix user, of encryption once in a while. @throws UndeliverableError, for the sender. */
+  const refuse = async (what: Unbridged, userId: UserId, jid: BareJid, attempt: Attempt): Promise<never> => {
+    const { kind, type, condition, sentence, notice } = what;
+    const room = await directRooms.open(userId, jid);
+    const content = { msgtype: "m.notice", body: `${jid} ${notice}` };
+    const cause = kind === "encrypted" ? `${encryptionCause(room.roomId)}/xmpp` : attempt.cause;
+    await sendOnce(room, content, { cause, mayRepeat: attempt.mayRepeat || kind === "encrypted" });
+    throw new UndeliverableError(type, condition, sentence);
+  };
+
   /** @throws UndeliverableError where the two are not to be joined. */
   const mayWrite = (from: BareJid, to: UserId): void => {
     if (domainOf(from) === component || addresses.isGhost(to)) {
@@ -159,6 +170,7 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
         message.attrs.type === "error" ||
         toContents(message).length > 0 ||
         readSharedLinks(message) !== undefined ||
+        unbridgedIn(message) !== undefined ||
         reactsTo !== undefined ||
         retracts !== undefined
       );
@@ -185,6 +197,8 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
       }
       if (isError) return onError(message, userId, from, attempt);
       mayWrite(from, userId);
+      const unbridged = unbridgedIn(message);
+      if (unbridged) return refuse(unbridged, userId, from, attempt);
       if (await isChange(message, userId, from, attempt.cause)) return;
       await deliver(message, userId, from, attempt);
     },

@@ -104,7 +104,7 @@ export function createInbox(deps: InboxDeps): Inbox {
           return secrets.forget(cause);
         }
         case "notice":
-          await fromXmpp.sendOnce(work, work.content, { cause, mayRepeat });
+          await fromXmpp.sendOnce(work, work.content, { cause, mayRepeat: mayRepeat || work.rare === true });
           return;
         case "bounce":
           await xmpp.send(parseStanza(work.xml));

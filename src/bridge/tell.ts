@@ -2,7 +2,7 @@
 import type { Addresses } from "../mapping/addresses.ts";
 import type { Failure } from "../mapping/errors.ts";
 import type { Content } from "../matrix/event.ts";
-import type { EventId } from "../matrix/ids.ts";
+import type { EventId, RoomId } from "../matrix/ids.ts";
 import type { Job, NewJob } from "../store/store.ts";
 import { StanzaRefusedError } from "../xmpp/client.ts";
 import { type BareJid, bareOf, type Jid } from "../xmpp/jid.ts";
@@ -29,6 +29,9 @@ export interface TellDeps {
   directRooms: DirectRooms;
 }
 
+/** What all notices of a room about encryption have as their cause, so that one of them is enough for a while. */
+export const encryptionCause = (roomId: RoomId): string => `encrypted/${roomId}`;
+
 /** The jobs that tell about a parked one; none where nobody waits for word of it. */
 export function createFollowUps({ addresses, directRooms }: TellDeps) {
   return async (job: Job, failure: Failure, error: unknown): Promise<NewJob[]> => {
@@ -40,13 +43,12 @@ export function createFollowUps({ addresses, directRooms }: TellDeps) {
       const detail = error instanceof StanzaRefusedError ? error.error.text : undefined;
       const content = notDelivered(room.jid, failure.sentence, detail, event.event_id);
       const ghost = addresses.ghostOf(room.jid);
-      return [
-        {
-          lane: `tell ${event.room_id}`,
-          cause,
-          work: { kind: "notice", roomId: event.room_id, ghost, content },
-        },
-      ];
+      const roomId = event.room_id;
+      const lane = `tell ${roomId}`;
+      const work = { kind: "notice", roomId, ghost, content } as const;
+      return event.type === "m.room.encrypted"
+        ? [{ lane, cause: encryptionCause(roomId), work: { ...work, rare: true } }]
+        : [{ lane, cause, work }];
     }
     if (job.work.kind === "stanza") {
       const stanza = parseStanza(job.work.xml);

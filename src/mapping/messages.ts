@@ -117,16 +117,6 @@ const spoken: {
   text: (stanza: Element, payload: Element) => string | false;
 }[] = [
   {
-    namespace: NS.omemo,
-    name: "encrypted",
-    text: () => "sent an encrypted message, which the bridge cannot read",
-  },
-  {
-    namespace: NS.omemo2,
-    name: "encrypted",
-    text: () => "sent an encrypted message, which the bridge cannot read",
-  },
-  {
     namespace: NS.reactions,
     name: "reactions",
     // A set that is empty takes away what nobody knows.

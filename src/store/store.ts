@@ -7,7 +7,8 @@ import type { BareJid } from "../xmpp/jid.ts";
 export type Work =
   | { kind: "event"; event: MatrixEvent }
   | { kind: "stanza"; xml: string }
-  | { kind: "notice"; roomId: RoomId; ghost: UserId; content: Content }
+  /** A rare one is sent only where the ghost has not sent it for the same cause in a while. */
+  | { kind: "notice"; roomId: RoomId; ghost: UserId; content: Content; rare?: true }
   | { kind: "bounce"; xml: string }
   /** Compare the room with what was accepted of it, from that event on. */
   | { kind: "catch-up"; roomId: RoomId; after: EventId };

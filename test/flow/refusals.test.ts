@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { errorReply } from "../../src/xmpp/stanza.ts";
+import { errorReply, readError, xml } from "../../src/xmpp/stanza.ts";
 import { sample } from "../config/sample.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { eventIn, ghostOf, isSend, julietJid, romeoGhost, setScene } from "./scene.ts";
@@ -70,19 +70,87 @@ test("an address that cannot be a Matrix user's comes back as item-not-found", a
   assert.deepEqual({ id, type, condition }, { id: "m1", type: "cancel", condition: "item-not-found" });
 });
 
-test("an encrypted message is answered with a notice, and the next plain one goes through", async (t) => {
+test("encrypted messages are answered with one notice, and the next plain one goes through", async (t) => {
   const scene = await setScene(t);
-  await scene.start();
+  const bridge = await scene.start();
   const roomId = await scene.openChat();
-  const eventId = scene.juliet.send(roomId, "m.room.encrypted", { algorithm: "m.megolm.v1.aes-sha2" });
+  const encrypted = () =>
+    scene.juliet.send(roomId, "m.room.encrypted", { algorithm: "m.megolm.v1.aes-sha2" });
+  const eventId = encrypted();
+  const notices = await oneNotice(scene, roomId);
+  scene.homeserver.forgetTransactions();
+  encrypted();
   scene.juliet.sendText(roomId, "In plain words");
   assert.deepEqual(await scene.romeoHas(1), ["In plain words"]);
-  assert.deepEqual(await oneNotice(scene, roomId), [
+  assert.deepEqual(notices, [
     {
       sender: romeoGhost,
       body: "Your message was not delivered to romeo@xmpp.test. The bridge cannot read encrypted messages; use a room without encryption.",
       about: replyTo(eventId),
     },
+  ]);
+  const isSeen = (line: string): boolean => line.includes("found that an earlier attempt had arrived");
+  await waitFor(() => bridge.log.some(isSeen), "the second notice to be left out");
+  assert.equal(noticesIn(scene, roomId).length, 1);
+});
+
+test("who turns on encryption is told at once that nobody reads along any more", async (t) => {
+  const scene = await setScene(t);
+  await scene.start();
+  const roomId = await scene.openChat();
+  scene.juliet.send(roomId, "m.room.encryption", { algorithm: "m.megolm.v1.aes-sha2" }, "");
+  assert.deepEqual(await scene.julietHas(roomId, 1), [
+    "This room is encrypted from now on, and the bridge cannot read encrypted messages. To write to romeo@xmpp.test, use a room without encryption.",
+  ]);
+});
+
+const omemo = (id: string) =>
+  xml(
+    "message",
+    { type: "chat", to: julietJid, id },
+    xml("encrypted", { xmlns: "eu.siacs.conversations.axolotl" }, xml("payload", {}, "aGk=")),
+    xml("body", {}, "I sent you an OMEMO encrypted message but your client doesn’t seem to support that."),
+  );
+
+test("what Romeo has encrypted comes back to him, and Juliet is told once", async (t) => {
+  const scene = await setScene(t);
+  await scene.start();
+  const roomId = await scene.acceptChat();
+  await scene.romeo.send(omemo("e1"));
+  await scene.romeo.send(omemo("e2"));
+  await waitFor(() => scene.romeo.errors().length === 2, "both to come back");
+  assert.deepEqual(
+    scene.romeo.errors().map((stanza) => [stanza.attrs.id, readError(stanza)]),
+    ["e1", "e2"].map((id) => [
+      id,
+      {
+        type: "modify",
+        condition: "not-acceptable",
+        text: "The bridge cannot read encrypted messages; turn encryption off for this conversation.",
+      },
+    ]),
+  );
+  await scene.romeo.sendText(julietJid, "In plain words");
+  assert.deepEqual((await scene.julietHas(roomId, 3)).slice(1), [
+    "romeo@xmpp.test wrote an encrypted message, which the bridge cannot read; they have been told.",
+    "In plain words",
+  ]);
+});
+
+test("a call of Romeo's comes back to him, and Juliet is told of each", async (t) => {
+  const scene = await setScene(t);
+  await scene.start();
+  const roomId = await scene.acceptChat();
+  const propose = xml("propose", { xmlns: "urn:xmpp:jingle-message:0", id: "ca3cf894" });
+  await scene.romeo.send(xml("message", { type: "chat", to: julietJid, id: "jm-propose-1" }, propose));
+  await waitFor(() => scene.romeo.errors().length === 1, "the call to come back");
+  const [error] = scene.romeo.errors();
+  assert.deepEqual(error && [error.attrs.id, readError(error)], [
+    "jm-propose-1",
+    { type: "cancel", condition: "feature-not-implemented", text: "Calls cannot cross the bridge." },
+  ]);
+  assert.deepEqual((await scene.julietHas(roomId, 2)).slice(1), [
+    "romeo@xmpp.test tried to call you; calls cannot cross the bridge.",
   ]);
 });
 

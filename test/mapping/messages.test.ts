@@ -147,18 +147,6 @@ suite("XMPP to Matrix", () => {
   test("a headline is a notice", () => {
     assert.deepEqual(said("<body>News</body>", "type='headline'"), { msgtype: "m.notice", body: "News" });
   });
-
-  test("OMEMO without a fallback says that the bridge cannot read it, with one its sender's words stand", () => {
-    for (const namespace of ["eu.siacs.conversations.axolotl", "urn:xmpp:omemo:2"]) {
-      const encrypted = `<encrypted xmlns='${namespace}'/>`;
-      const told = { msgtype: "m.emote", body: "sent an encrypted message, which the bridge cannot read" };
-      assert.deepEqual(said(encrypted), told);
-      assert.deepEqual(said(`${encrypted}<body>Get OMEMO.</body>`), {
-        msgtype: "m.text",
-        body: "Get OMEMO.",
-      });
-    }
-  });
 });
 
 suite("there and back", () => {
