@@ -16,12 +16,12 @@ export function createBotRooms(db: Database): BotRooms {
     },
     all: async () => db.all("select * from bot_rooms order by room_id").map(readBotRoom),
     save: async ({ roomId, userId }) => {
-      db.commit(() =>
+      await db.soon(() =>
         db.run("insert or replace into bot_rooms (room_id, user_id) values (?, ?)", roomId, userId ?? null),
       );
     },
     forget: async (roomId) => {
-      db.commit(() => db.run("delete from bot_rooms where room_id = ?", roomId));
+      await db.soon(() => db.run("delete from bot_rooms where room_id = ?", roomId));
     },
   };
 }

@@ -11,15 +11,21 @@ export interface Database {
   /** @returns the number of rows that changed. */
   run(sql: string, ...values: SQLInputValue[]): number;
   exec(sql: string): void;
-  /** Commits at once but not to the platter: survives the process, and a power cut undoes a whole tail of such commits. */
+  /** Commits at once: for work that nothing else runs beside. */
   commit<T>(work: () => T): T;
-  /** Commits together with whatever else is asked for in the same turn; resolves when it would survive a power cut. */
+  /**
+   * Commits together with whatever else is asked for in the same turn, but not to the platter: when it resolves it
+   * would survive the process, and a power cut undoes a whole tail of such commits.
+   */
+  soon<T>(work: () => T): Promise<T>;
+  /** As `soon`; when it resolves it would survive a power cut. */
   durably<T>(work: () => T): Promise<T>;
   close(): Promise<void>;
 }
 
 interface Pending {
   work: () => unknown;
+  isDurable: boolean;
   resolve: (value: never) => void;
   reject: (error: unknown) => void;
 }
@@ -39,6 +45,7 @@ export function openDatabase(path: string, onCommit: OnCommit = () => undefined)
   db.exec("pragma journal_mode = wal; pragma synchronous = normal; pragma busy_timeout = 5000;");
   const statements = new Map<string, StatementSync>();
   let pending: Pending[] = [];
+  let reachesPlatter = false;
 
   const prepared = (sql: string): StatementSync => {
     const known = statements.get(sql);
@@ -68,8 +75,10 @@ export function openDatabase(path: string, onCommit: OnCommit = () => undefined)
     const group = pending;
     pending = [];
     const settle: (() => void)[] = [];
+    const isDurable = group.some((one) => one.isDurable);
     try {
-      db.exec("pragma synchronous = full");
+      if (isDurable !== reachesPlatter) db.exec(`pragma synchronous = ${isDurable ? "full" : "normal"}`);
+      reachesPlatter = isDurable;
       transaction(() => {
         for (const { work, resolve, reject } of group) {
           try {
@@ -85,14 +94,12 @@ export function openDatabase(path: string, onCommit: OnCommit = () => undefined)
     } catch (error) {
       onCommit((error as Error).message);
       for (const { reject } of group) reject(error);
-    } finally {
-      db.exec("pragma synchronous = normal");
     }
   };
 
-  const durably = <T>(work: () => T): Promise<T> =>
+  const ask = <T>(work: () => T, isDurable: boolean): Promise<T> =>
     new Promise<T>((resolve, reject) => {
-      if (pending.push({ work, resolve, reject }) === 1) setImmediate(flush);
+      if (pending.push({ work, isDurable, resolve, reject }) === 1) setImmediate(flush);
     });
 
   return {
@@ -101,9 +108,10 @@ export function openDatabase(path: string, onCommit: OnCommit = () => undefined)
     run: (sql, ...values) => Number(prepared(sql).run(...values).changes),
     exec: (sql) => db.exec(sql),
     commit: transaction,
-    durably,
+    soon: (work) => ask(work, false),
+    durably: (work) => ask(work, true),
     async close() {
-      await durably(() => undefined);
+      await ask(() => undefined, true);
       db.close();
     },
   };

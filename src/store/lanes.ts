@@ -43,15 +43,15 @@ export function createLanes({ db, now }: LanesDeps): Lanes {
       return row && readJob(row);
     },
     complete: async ({ id }) => {
-      db.commit(() => db.run("delete from jobs where id = ?", id));
+      await db.soon(() => db.run("delete from jobs where id = ?", id));
     },
     failed: async ({ id }, problem) => {
-      db.commit(() =>
+      await db.soon(() =>
         db.run("update jobs set attempts = attempts + 1, problem = ? where id = ?", problem, id),
       );
     },
     park: async ({ id }, problem, followUps) => {
-      db.commit(() => {
+      await db.soon(() => {
         db.run("update jobs set parked_at = ?, problem = ? where id = ?", now(), problem, id);
         insert(followUps);
       });

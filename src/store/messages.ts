@@ -40,7 +40,7 @@ export function createMessages({ db, now }: MemoryDeps): Messages {
   return {
     save: async (message) => {
       const { stanzaId } = message;
-      db.commit(() =>
+      await db.soon(() =>
         db.run(
           "insert or ignore into messages (room_id, event_id, part, origin, user_id, jid, message_id, origin_id, " +
             "stanza_id, stanza_by, root_id, reply_to, thread_id, is_redacted, noted_at) " +
@@ -88,7 +88,7 @@ export function createMessages({ db, now }: MemoryDeps): Messages {
         )
         .map(readMessage),
     markRedacted: async (roomId, eventId) => {
-      db.commit(() =>
+      await db.soon(() =>
         db.run("update messages set is_redacted = 1 where event_id = ? and room_id = ?", eventId, roomId),
       );
     },
@@ -98,7 +98,7 @@ export function createMessages({ db, now }: MemoryDeps): Messages {
 export function createReactions({ db, now }: MemoryDeps): Reactions {
   return {
     save: async ({ roomId, eventId, targetId, userId, key }) => {
-      db.commit(() =>
+      await db.soon(() =>
         db.run(
           "insert or ignore into reactions (event_id, room_id, target_id, user_id, key, noted_at) values (?, ?, ?, ?, ?, ?)",
           eventId,
@@ -124,7 +124,9 @@ export function createReactions({ db, now }: MemoryDeps): Reactions {
         )
         .map(readReaction),
     remove: async (roomId, eventId) => {
-      db.commit(() => db.run("delete from reactions where event_id = ? and room_id = ?", eventId, roomId));
+      await db.soon(() =>
+        db.run("delete from reactions where event_id = ? and room_id = ?", eventId, roomId),
+      );
     },
   };
 }

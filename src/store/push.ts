@@ -46,7 +46,7 @@ export function createPushKeys(db: Database): PushKeys {
         db.run("delete from push_keys where digest = ?", digest);
       }),
     setUnread: async (digest, unread) =>
-      db.commit(
+      await db.soon(
         () =>
           db.run(
             "update push_keys set unread = ?2 where digest = ?1 and unread <> ?2 and ended is null",

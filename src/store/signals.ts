@@ -20,7 +20,7 @@ export function createGhostProfiles(db: Database): GhostProfiles {
       return row && readProfile(row);
     },
     save: async (jid, { nick, name, avatarHash, avatarMxc, lookedAt }) => {
-      db.commit(() =>
+      await db.soon(() =>
         db.run(
           "insert or replace into ghost_profiles (jid, nick, name, avatar_hash, avatar_mxc, looked_at) " +
             "values (?, ?, ?, ?, ?, ?)",
@@ -49,7 +49,7 @@ export function createPresences(db: Database): Presences {
       return row && readPresence(row);
     },
     save: async (userId, { presence, status, activeAt }) => {
-      db.commit(() =>
+      await db.soon(() =>
         db.run(
           "insert or replace into presences (user_id, presence, status, active_at) values (?, ?, ?, ?)",
           userId,
@@ -91,7 +91,7 @@ export function createReadMarks(db: Database): ReadMarks {
       return row && readPlace(row);
     },
     advance: async (roomId, reader, position) =>
-      db.commit(
+      await db.soon(
         () =>
           db.run(
             "insert into read_marks (room_id, reader, position) values (?, ?, ?) " +

@@ -39,7 +39,7 @@ function createDirectRooms(db: Database): DirectRooms {
         );
       }),
     forget: async (userId, jid) => {
-      db.commit(() => db.run("delete from direct_rooms where user_id = ? and jid = ?", userId, jid));
+      await db.soon(() => db.run("delete from direct_rooms where user_id = ? and jid = ?", userId, jid));
     },
   };
 }
@@ -49,7 +49,7 @@ function createGhosts(db: Database): Ghosts {
     jidOf: async (userId) =>
       db.one("select jid from ghosts where user_id = ?", userId)?.jid as BareJid | undefined,
     save: async (userId, jid) => {
-      db.commit(() => db.run("insert or replace into ghosts (user_id, jid) values (?, ?)", userId, jid));
+      await db.soon(() => db.run("insert or replace into ghosts (user_id, jid) values (?, ?)", userId, jid));
     },
   };
 }
@@ -68,15 +68,17 @@ function createSubscribers(db: Database): Subscribers {
       db.one("select mutual from subscribers where user_id = ? and jid = ?", userId, jid)?.mutual === 1,
     setMutual: async (userId, jid, mutual) => {
       const sql = "update subscribers set mutual = ? where user_id = ? and jid = ?";
-      db.commit(() => db.run(sql, mutual ? 1 : 0, userId, jid));
+      await db.soon(() => db.run(sql, mutual ? 1 : 0, userId, jid));
     },
     has: async (userId, jid) =>
       db.one("select 1 from subscribers where user_id = ? and jid = ?", userId, jid) !== undefined,
     add: async (userId, jid) => {
-      db.commit(() => db.run("insert or ignore into subscribers (user_id, jid) values (?, ?)", userId, jid));
+      await db.soon(() =>
+        db.run("insert or ignore into subscribers (user_id, jid) values (?, ?)", userId, jid),
+      );
     },
     remove: async (userId, jid) => {
-      db.commit(() => db.run("delete from subscribers where user_id = ? and jid = ?", userId, jid));
+      await db.soon(() => db.run("delete from subscribers where user_id = ? and jid = ?", userId, jid));
     },
   };
 }
@@ -110,7 +112,7 @@ export function openSqliteStore({ path, now, onCommit }: SqliteStoreDeps): Store
     pushKeys: createPushKeys(db),
     pushDeliveries: createPushDeliveries(db, now),
     prune: async (before, messagesBefore) => {
-      db.commit(() => {
+      await db.soon(() => {
         db.run("delete from transactions where received_at < ?", before);
         db.run("delete from seen_events where received_at < ?", before);
         db.run("delete from push_deliveries where tried_at < ?", before);
