@@ -3,7 +3,7 @@ import pLimit from "p-limit";
 import type { Failure } from "../mapping/errors.ts";
 import type { Log } from "../ops/log.ts";
 import type { Job, Lanes, NewJob } from "../store/store.ts";
-import { failureOf } from "./failure.ts";
+import { failureOf, isOrdinary } from "./failure.ts";
 
 export interface DispatcherDeps {
   lanes: Lanes;
@@ -69,15 +69,18 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     });
 
   const giveUp = async (job: Job, failure: Failure, error: unknown): Promise<void> => {
-    log.error("parked: this message is given up, its sender is told", {
-      cause: job.cause,
-      lane: job.lane,
-      condition: failure.condition,
-      error,
-    });
+    const { cause, lane } = job;
     const told = await followUps(job, failure, error);
-    await lanes.park(job, String((error as Error)?.message ?? error), told);
-    wake(told.map(({ lane }) => lane));
+    // Anybody can have messages refused, so keeping those would let anybody fill the disk.
+    if (!failure.retry && isOrdinary(error)) {
+      log.info("refused: its sender is told", { cause, lane, condition: failure.condition, error });
+      await lanes.complete(job, told);
+    } else {
+      const { condition } = failure;
+      log.error("parked: this message is given up, its sender is told", { cause, lane, condition, error });
+      await lanes.park(job, String((error as Error)?.message ?? error), told);
+    }
+    wake(told.map((one) => one.lane));
   };
 
   /** @returns milliseconds to wait before the job is tried again, or undefined where it is over. */

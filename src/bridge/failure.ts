@@ -15,11 +15,18 @@ import { IqTimeoutError, IqUnansweredError, RestError, StanzaRefusedError } from
 export class UndeliverableError extends Error {
   override readonly name = "UndeliverableError";
   readonly failure: Failure;
-  constructor(type: ErrorType, condition: Condition, sentence: string) {
+  /** One word about it is enough for a while. */
+  readonly isRare: boolean;
+  constructor(type: ErrorType, condition: Condition, sentence: string, { isRare = false } = {}) {
     super(sentence);
+    this.isRare = isRare;
     this.failure = { type, condition, retry: false, sentence };
   }
 }
+
+/** A refusal as it should be: its sender is told, and there is nothing that an operator could mend. */
+export const isOrdinary = (error: unknown): boolean =>
+  error instanceof UndeliverableError || error instanceof StanzaRefusedError;
 
 /** A mapping or the bridge broke: repeating the same would break it again, so it waits for a better version. */
 const poison: Failure = {

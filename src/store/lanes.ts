@@ -42,8 +42,11 @@ export function createLanes({ db, now }: LanesDeps): Lanes {
       const row = db.one("select * from jobs where lane = ? and parked_at is null order by id limit 1", lane);
       return row && readJob(row);
     },
-    complete: async ({ id }) => {
-      await db.soon(() => db.run("delete from jobs where id = ?", id));
+    complete: async ({ id }, followUps = []) => {
+      await db.soon(() => {
+        db.run("delete from jobs where id = ?", id);
+        insert(followUps);
+      });
     },
     failed: async ({ id }, problem) => {
       await db.soon(() =>

@@ -116,6 +116,7 @@ export function openSqliteStore({ path, now, onCommit }: SqliteStoreDeps): Store
         db.run("delete from transactions where received_at < ?", before);
         db.run("delete from seen_events where received_at < ?", before);
         db.run("delete from push_deliveries where tried_at < ?", before);
+        db.run("delete from jobs where parked_at < ?", before);
         pruneMemory(db, messagesBefore);
       });
     },

@@ -52,10 +52,11 @@ export interface Lanes {
   waiting(): Promise<string[]>;
   /** The oldest job of the lane that is not parked. */
   next(lane: string): Promise<Job | undefined>;
-  complete(job: Job): Promise<void>;
+  /** The job is over; what is to be told about it is stored with that, both or neither. */
+  complete(job: Job, followUps?: readonly NewJob[]): Promise<void>;
   /** Counts a failed attempt; the job stays at the head of its lane. */
   failed(job: Job, problem: string): Promise<void>;
-  /** Takes the job out of its lane and stores what is to be told about it, both or neither. */
+  /** As `complete`, but the job is kept for the operator to see. */
   park(job: Job, problem: string, followUps: readonly NewJob[]): Promise<void>;
   parked(): Promise<ParkedJob[]>;
 }
@@ -282,8 +283,8 @@ export interface Store {
   presences: Presences;
   readMarks: ReadMarks;
   /**
-   * Forgets transaction and event IDs received, and notifications sent, before the Unix time in milliseconds; and
-   * messages and reactions before the other one.
+   * Forgets transaction and event IDs received, notifications sent and jobs parked before the Unix time in
+   * milliseconds; and messages and reactions before the other one.
    */
   prune(before: number, messagesBefore: number): Promise<void>;
   close(): Promise<void>;

@@ -8,6 +8,7 @@ import { NoAnswerError } from "../../src/http/client.ts";
 import { MatrixError } from "../../src/matrix/matrix-error.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
 import type { NewJob, Store } from "../../src/store/store.ts";
+import { StanzaRefusedError } from "../../src/xmpp/client.ts";
 import { createLogLines } from "../support/log-lines.ts";
 
 const down = new NoAnswerError("ECONNREFUSED", false, undefined);
@@ -94,13 +95,22 @@ test("a server that asks to wait is waited for", async (t) => {
   assert.equal(attempts.length, 2);
 });
 
-test("a job that can never be done is parked, its sender told and its lane goes on", async (t) => {
+test("a flood of messages that are refused leaves nothing behind: each sender is told and its lane goes on", async (t) => {
   const { store, failing, done, add } = setUp(t);
   failing.set("1", new UndeliverableError("cancel", "item-not-found", "There is nobody."));
+  failing.set("2", new StanzaRefusedError({ type: "cancel", condition: "service-unavailable" }));
+  await add(job("1"), job("2"), job("3"));
+  assert.deepEqual(done.sort(), ["1 told of item-not-found", "2 told of service-unavailable", "3"]);
+  assert.deepEqual([await store.lanes.parked(), await store.lanes.waiting()], [[], []]);
+});
+
+test("a job that the homeserver refuses for good is parked, its sender told and its lane goes on", async (t) => {
+  const { store, failing, done, add } = setUp(t);
+  failing.set("1", new MatrixError("send", 403, { errcode: "M_FORBIDDEN", error: "no" }));
   await add(job("1"), job("2"));
-  assert.deepEqual(done.sort(), ["1 told of item-not-found", "2"]);
+  assert.deepEqual(done.sort(), ["1 told of forbidden", "2"]);
   const parked = (await store.lanes.parked()).map(({ cause, problem }) => [cause, problem]);
-  assert.deepEqual(parked, [["1", "There is nobody."]]);
+  assert.deepEqual(parked, [["1", "could not send: 403 M_FORBIDDEN no"]]);
 });
 
 test("a job on which the bridge itself breaks is parked, whatever was thrown", async (t) => {

@@ -85,7 +85,7 @@ export function testQueue(backend: string, check: Check): void {
       assert.deepEqual(await drain(again), ["$1"]);
     });
 
-    check("pruning forgets what is older than asked for, and no job", async ({ store }, clock) => {
+    check("pruning forgets what is older than asked for, and no job that waits", async ({ store }, clock) => {
       await accept(store, "t1", "d1", "$1");
       clock.ms = 2000;
       await accept(store, "t2", "d2", "$2");
@@ -208,6 +208,28 @@ export function testQueue(backend: string, check: Check): void {
         assert.equal((await store.lanes.parked()).length, 1);
       },
     );
+
+    check("a job that is over leaves nothing, and its follow-ups are stored", async ({ store }) => {
+      await store.lanes.add([job("1"), job("2")]);
+      await store.lanes.complete(await head(store), [job("1/told", "tell")]);
+      assert.deepEqual([await drain(store), await drain(store, "tell")], [["2"], ["1/told"]]);
+      assert.deepEqual(await store.lanes.parked(), []);
+    });
+
+    check("parked jobs are kept for a while and not for ever", async ({ store }, clock) => {
+      await store.lanes.add([job("1"), job("2"), job("3")]);
+      clock.ms = 1000;
+      await store.lanes.park(await head(store), "gone", []);
+      clock.ms = 3000;
+      await store.lanes.park(await head(store), "gone", []);
+      await store.prune(2000, 0);
+      const parked = await store.lanes.parked();
+      assert.deepEqual(
+        parked.map(({ cause }) => cause),
+        ["2"],
+      );
+      assert.deepEqual(await drain(store), ["3"]);
+    });
 
     check("a job is not parked if what is to be told cannot be stored", async ({ store }) => {
       await store.lanes.add([job("1")]);
