@@ -1,6 +1,6 @@
 /**
  * Changes to a stanza's body that leave whatever points into it where it was: XEP-0426 0.3 offsets of XEP-0372
- * references, XEP-0394 markup and XEP-0428 fallbacks, all in Unicode code points.
+ * references, XEP-0513 mentions, XEP-0394 markup and XEP-0428 fallbacks, all in Unicode code points.
  */
 import { NS } from "../xmpp/namespaces.ts";
 import { copyOf, type Element, readChild, readText } from "../xmpp/stanza.ts";
@@ -11,7 +11,7 @@ export interface Range {
   end: number;
 }
 
-const pointers: ReadonlySet<unknown> = new Set([NS.reference, NS.markup, NS.fallback]);
+const pointers: ReadonlySet<unknown> = new Set([NS.reference, NS.mentions, NS.markup, NS.fallback]);
 const offsets = ["begin", "start", "end"] as const;
 
 function shift(element: Element, moved: (offset: number) => number): void {

@@ -197,7 +197,11 @@ export function fileContent(file: StoredFile): Content {
 }
 
 /** What stands for a file that was not copied. */
-export const linkContent = (url: string, reason?: string): Content => ({
-  msgtype: "m.text",
-  body: reason === undefined ? url : `${url}\n(not copied: ${reason})`,
-});
+export function linkContent(
+  file: { url: string; description?: string | undefined },
+  reason?: string,
+): Content {
+  const { url, description } = file;
+  const lines = [description, url, reason && `(not copied: ${reason})`];
+  return { msgtype: "m.text", body: lines.filter(Boolean).join("\n") };
+}

@@ -3,7 +3,8 @@
  * XEP-0066 Out of Band Data 1.5, with the fallback of XEP-0428 0.2.1 cut out of the text.
  */
 import { NS } from "../xmpp/namespaces.ts";
-import { type Element, readText, xml, xmlSafe } from "../xmpp/stanza.ts";
+import { copyOf, type Element, readText, xml, xmlSafe } from "../xmpp/stanza.ts";
+import { fallbackRanges, withoutRange } from "./bodies.ts";
 import { fileNameOf, mediaTypeOf } from "./file-names.ts";
 import type { FileFacts } from "./files.ts";
 
@@ -31,6 +32,8 @@ function isFetchable(url: string): boolean {
   if (!parsed || (parsed.protocol !== "https:" && parsed.protocol !== "http:")) return false;
   return parsed.username === "" && parsed.password === "";
 }
+
+const bodyOf = (stanza: Element): string => readText(stanza, "body") ?? "";
 
 const childrenOf = (parent: Element, namespace: string, name: string): Element[] =>
   parent.getChildElements().filter((child) => child.getName() === name && child.getNS() === namespace);
@@ -81,51 +84,50 @@ function ofSims(reference: Element): SharedLink[] {
   });
 }
 
-/** Cuts the ranges out that only stand in for the files (in Unicode code points). */
-function withoutFallback(stanza: Element, body: string): string {
-  const ranges = childrenOf(stanza, NS.fallback, "fallback")
-    .filter(({ attrs }) => attrs.for === NS.fileSharing || attrs.for === NS.outOfBand)
-    .flatMap((fallback) => childrenOf(fallback, NS.fallback, "body"));
-  if (ranges.length === 0) return body;
-  const characters = [...body];
-  const kept = characters.map(() => true);
-  for (const { attrs } of ranges) {
-    const [start, end] = [Number(attrs.start ?? 0), Number(attrs.end ?? characters.length)];
-    if (!(Number.isInteger(start) && Number.isInteger(end))) continue;
-    kept.fill(false, Math.max(0, start), Math.max(0, end));
-  }
-  return characters.filter((_, index) => kept[index]).join("");
+/** A copy without what of the body only stands in for the files. */
+const withoutFallbacks = (stanza: Element): Element =>
+  [NS.fileSharing, NS.outOfBand].reduce(
+    (cut, feature) => fallbackRanges(cut, feature).reverse().reduce(withoutRange, cut),
+    copyOf(stanza),
+  );
+
+/** A copy in whose body the words are missing where they come first. */
+function withoutWords(stanza: Element, words: string): Element {
+  const [before = "", ...after] = bodyOf(stanza).split(words);
+  const start = [...before].length;
+  return after.length === 0 ? stanza : withoutRange(stanza, { start, end: start + [...words].length });
 }
 
 /** @returns undefined where the stanza shares no file that could be fetched. */
 export function readSharedLinks(stanza: Element): SharedLinks | undefined {
-  const body = readText(stanza, "body") ?? "";
+  const unmarked = withoutFallbacks(stanza);
+  const [body, beside] = [bodyOf(stanza), bodyOf(unmarked)];
   const oob = childrenOf(stanza, NS.outOfBand, "x");
   const described = [
     ...childrenOf(stanza, NS.fileSharing, "file-sharing").flatMap(ofFileSharing),
     ...childrenOf(stanza, NS.reference, "reference").flatMap(ofSims),
   ];
-  // A link beside other words is a link, and no file.
+  // A link beside other words is a link and no file, unless it is marked as what stands in for one.
+  const isFile = (url: string): boolean =>
+    body.trim() === "" || body.trim() === url || (body.includes(url) && !beside.includes(url));
   const bare = oob
     .map((x) => ({ url: textOf(x, "url") ?? "", description: textOf(x, "desc"), hashes: {} }))
-    .filter(({ url }) => isFetchable(url) && (body.trim() === "" || body.trim() === url));
+    .filter(({ url }) => isFetchable(url) && isFile(url));
   const byUrl = new Map([...bare, ...described].map((file) => [file.url, file]));
   if (byUrl.size === 0) return undefined;
 
   const files = [...byUrl.values()];
-  const texts = [
-    files.reduce((text, { url }) => text.replace(url, ""), withoutFallback(stanza, body)).trim(),
-    ...files.slice(mostFiles).map(({ url }) => url),
-  ];
-  const text = texts.filter((line) => line !== "").join("\n");
-  const rest = xml(stanza.name, stanza.attrs);
-  for (const child of stanza.getChildElements()) {
-    const isFile =
+  const cut = files.reduce((text, { url }) => withoutWords(text, url), unmarked);
+  const rest = withoutWords(cut, /^\s*/.exec(bodyOf(cut))?.[0] ?? "");
+  const texts = [bodyOf(rest).trim(), ...files.slice(mostFiles).map(({ url }) => url)];
+  for (const child of rest.getChildElements()) {
+    const isShared =
       child.getNS() === NS.fileSharing ||
       (child.getNS() === NS.outOfBand && byUrl.has(textOf(child, "url") ?? "")) ||
       childrenOf(child, NS.sims, "media-sharing").length > 0;
-    if (!isFile && !child.is("body")) rest.append(child);
+    if (isShared || child.is("body")) rest.remove(child);
   }
+  const text = texts.filter((line) => line !== "").join("\n");
   if (text !== "") rest.append(xml("body", {}, text));
   return { files: files.slice(0, mostFiles), rest };
 }

@@ -36,7 +36,9 @@ export interface Sniffed {
 export function sniffImage(head: Buffer): Sniffed | undefined {
   try {
     const found = imageDimensionsFromData(head);
-    return found && { type: `image/${found.type}`, width: found.width, height: found.height };
+    // Browsers other than Safari do not show HEIC.
+    if (!found || found.type === "heic") return undefined;
+    return { type: `image/${found.type}`, width: found.width, height: found.height };
   } catch {
     return undefined;
   }

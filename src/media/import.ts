@@ -51,14 +51,17 @@ const digests: Record<string, string> = {
 /** What a browser might run is for saving only, whatever a homeserver makes of its type. */
 const isActive = (type: string): boolean => /html|xml|svg|script/.test(type);
 
-/** An image is what has the bytes of one; the rest is believed, but never to be one. */
+/** Images and Opus are what has the bytes of one; the rest is believed, but never to be an image. */
 function typeOf(
+  head: Buffer,
   image: Sniffed | undefined,
   { type: served }: Fetched,
   { type: declared }: SharedLink,
 ): string {
   if (image) return image.type;
   const said = served === undefined || served === "application/octet-stream" ? declared : served;
+  // COMPAT(Conversations): its voice messages are audio/opus, which Matrix clients do not play.
+  if (isOpus(head) && !said?.startsWith("video/")) return "audio/ogg";
   return said === undefined || isActive(said) || said.startsWith("image/")
     ? "application/octet-stream"
     : said;
@@ -96,7 +99,7 @@ export function createMediaImport(deps: MediaImportDeps): MediaImport {
     const size = fetched.size ?? whole?.length ?? 0;
     if (size > (await repository.mostBytes(signal))) throw tooLarge();
     const image = sniffImage(head);
-    const type = typeOf(image, fetched, file);
+    const type = typeOf(head, image, fetched, file);
     const name = withExtension(file.name ?? nameInUrl(file.url) ?? "file", type);
     const [algorithm = "", expected] =
       Object.entries(file.hashes).find(([algo]) => Object.hasOwn(digests, algo)) ?? [];
@@ -115,7 +118,7 @@ export function createMediaImport(deps: MediaImportDeps): MediaImport {
       height: image?.height ?? (isVideo ? file.height : undefined),
       durationMs: file.durationMs,
       isImage: image !== undefined,
-      isVoice: isOpus(head),
+      isVoice: type === "audio/ogg" && isOpus(head),
       description: file.description,
     });
   };
@@ -138,7 +141,7 @@ export function createMediaImport(deps: MediaImportDeps): MediaImport {
       const host = URL.parse(file.url)?.host;
       if ((await limit.take(ghost)) !== undefined) {
         log.info("left a file where it is: too many came", { ghost, host });
-        return linkContent(file.url, "too many files came at once");
+        return linkContent(file, "too many files came at once");
       }
       const late = AbortSignal.timeout(timeoutMs);
       const done = new AbortController();
@@ -148,7 +151,7 @@ export function createMediaImport(deps: MediaImportDeps): MediaImport {
         if (closing.signal.aborted) throw new NoAnswerError("ERR_CANCELED", true, error);
         const reason = reasonOf(error, late.aborted);
         log.info("left a file where it is", { ghost, host, error });
-        return linkContent(file.url, reason);
+        return linkContent(file, reason);
       } finally {
         // Whatever of it is still open.
         done.abort();

@@ -25,6 +25,8 @@ export interface MediaLinks {
 }
 
 export const mediaPath = "/media";
+/** What is answered to a link that is none; `causeway check` knows the bridge by it. */
+export const noSuchFile = "There is no such file here.";
 
 /** A link that is made again soon after is the same, so that clients recognise it. */
 const roundMs = 60 * 60 * 1000;

@@ -6,12 +6,14 @@ import { parseMxc } from "../mapping/files.ts";
 import { isObject, readString } from "../matrix/event.ts";
 import type { UserId } from "../matrix/ids.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
-import { readShort, requestStream } from "./request.ts";
+import { readShort, requestStream, SilenceError } from "./request.ts";
 
 export interface MediaRepositoryDeps {
   /** The homeserver's, without a slash at the end. */
   url: string;
   asToken: string;
+  /** How long an upload may stand still. */
+  silentMs?: number;
 }
 
 export interface Upload {
@@ -37,7 +39,7 @@ async function bodyOf(answer: IncomingMessage): Promise<unknown> {
   }
 }
 
-export function createMediaRepository({ url, asToken }: MediaRepositoryDeps) {
+export function createMediaRepository({ url, asToken, silentMs }: MediaRepositoryDeps) {
   const headers = { authorization: `Bearer ${asToken}`, "accept-encoding": "identity" };
 
   const limits = new LRUCache<"upload", { most: number }>({ max: 1, ttl: limitMs });
@@ -92,9 +94,15 @@ export function createMediaRepository({ url, asToken }: MediaRepositoryDeps) {
      */
     async upload({ name, type, size, body }: Upload, as: UserId, signal: AbortSignal): Promise<string> {
       let broken: unknown;
+      let isWaiting = true;
       const watched = async function* (): AsyncGenerator<Uint8Array> {
         try {
-          yield* body;
+          for await (const chunk of body) {
+            isWaiting = false;
+            yield chunk;
+            isWaiting = true;
+          }
+          isWaiting = false;
         } catch (error) {
           broken = error;
           throw error;
@@ -106,6 +114,7 @@ export function createMediaRepository({ url, asToken }: MediaRepositoryDeps) {
           method: "POST",
           headers: { ...headers, "content-type": type, "content-length": String(size) },
           body: watched(),
+          silentMs,
           signal,
         });
         const said = await bodyOf(answer);
@@ -115,6 +124,8 @@ export function createMediaRepository({ url, asToken }: MediaRepositoryDeps) {
         throw new MatrixError(`upload a file as ${as}`, statusCode < 300 ? 502 : statusCode, said);
       } catch (error) {
         if (broken !== undefined) throw broken;
+        // Nothing came because nothing was sent, for which the homeserver can do nothing.
+        if (isWaiting && error instanceof SilenceError) throw error;
         if (error instanceof MatrixError) throw error;
         throw new NoAnswerError((error as { code?: string }).code ?? "UNKNOWN", true, error);
       }

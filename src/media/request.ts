@@ -9,14 +9,13 @@ export interface StreamingRequest {
   method?: "GET" | "POST";
   headers: Record<string, string>;
   body?: AsyncIterable<Uint8Array>;
+  /** How long neither side may be silent. */
+  silentMs?: number | undefined;
   /** In place of the system's. */
   lookup?: LookupFunction;
   /** Breaks the request off, its answer's body included. */
   signal: AbortSignal;
 }
-
-/** Neither side may be silent for longer. */
-const silentMs = 30_000;
 
 /** The server has said nothing for too long. */
 export class SilenceError extends Error {
@@ -25,13 +24,15 @@ export class SilenceError extends Error {
 
 /** The answer's body has to be read or destroyed. Rejects with what the request's own body throws, too. */
 export function requestStream(url: URL, options: StreamingRequest): Promise<IncomingMessage> {
-  const { method = "GET", headers, body, lookup, signal } = options;
+  const { method = "GET", headers, body, silentMs = 30_000, lookup, signal } = options;
   const start = url.protocol === "https:" ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
     const sent = start(url, { method, headers, agent: false, signal, ...(lookup && { lookup }) });
     sent.setTimeout(silentMs, () => sent.destroy(new SilenceError(`nothing came for ${silentMs} ms`)));
     // An error after the answer has begun is the body's, which its reader sees.
     sent.on("response", resolve).on("error", reject);
+    // Without an error where the answer was 101, which nobody has asked for.
+    sent.on("close", () => reject(new Error("the connection was closed without an answer")));
     if (body) pipeline(Readable.from(body), sent).catch(reject);
     else sent.end();
   });

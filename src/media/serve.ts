@@ -7,7 +7,7 @@ import { sourceOf } from "../http/source.ts";
 import { mediaTypeOf } from "../mapping/file-names.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Log } from "../ops/log.ts";
-import type { MediaLinks } from "./links.ts";
+import { type MediaLinks, noSuchFile } from "./links.ts";
 import { rangeOf, slice, upTo } from "./range.ts";
 import type { MediaRepository } from "./repository.ts";
 import { isPlain, lengthOf, SilenceError } from "./request.ts";
@@ -123,7 +123,7 @@ export function mediaRoutes({ links, repository, maxBytes, now, log }: MediaRout
       return say(res, 429, "There were too many requests from here.");
     }
     const link = links.read(String(req.params.token), String(req.params.name));
-    if (link.kind === "wrong") return say(res, 404, "There is no such file here.");
+    if (link.kind === "wrong") return say(res, 404, noSuchFile);
     if (link.kind === "expired") return say(res, 410, "This link has expired.");
     if (!isBusy(source, res)) return link;
     res.set("Retry-After", "5");
@@ -154,13 +154,13 @@ export function mediaRoutes({ links, repository, maxBytes, now, log }: MediaRout
     .route("/:token/:name")
     .get(serve)
     .all((_req, res) => say(res.set("Allow", "GET, HEAD"), 405, "Files can only be read here."));
-  router.use((_req, res) => say(res, 404, "There is no such file here."));
+  router.use((_req, res) => say(res, 404, noSuchFile));
   // A path that is no valid percent-encoding, and whatever else goes wrong before a link is read.
   router.use((error: unknown, _req: Request, res: Response, next: NextFunction) => {
     if (res.headersSent) return next(error);
     const isTheirs = error instanceof URIError || (isStatus(error) && error.status < 500);
     if (!isTheirs) log.error("a request for media could not be answered", { error });
-    say(res, isTheirs ? 404 : 500, isTheirs ? "There is no such file here." : "Try again later.");
+    say(res, isTheirs ? 404 : 500, isTheirs ? noSuchFile : "Try again later.");
   });
   return router;
 }

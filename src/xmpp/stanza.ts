@@ -1,6 +1,6 @@
 /** Stanzas as values: parsed from untrusted text, built without string joining, written so that any text is harmless. */
 import xml from "@xmpp/xml";
-import { clone, type Element } from "ltx";
+import type { Element } from "ltx";
 import { NS } from "./namespaces.ts";
 import { parseXml } from "./xml.ts";
 
@@ -51,8 +51,9 @@ export function parseStanza(text: string): Element {
   return element;
 }
 
-/** Changing the copy leaves the stanza as it was. */
-export const copyOf = (stanza: Element): Element => clone(stanza);
+/** Changing the copy leaves the stanza as it was. (What ltx itself clones is of another class, and sees no child of this one.) */
+export const copyOf = ({ name, attrs, children }: Element): Element =>
+  xml(name, { ...attrs }, ...children.map((child) => (typeof child === "object" ? copyOf(child) : child)));
 
 const reference = (character: string): string => `&#${character.charCodeAt(0)};`;
 

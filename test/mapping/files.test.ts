@@ -191,13 +191,20 @@ suite("files in the media repository", () => {
   });
 
   test("a file that was not copied is its link, with the reason", () => {
-    assert.deepEqual(linkContent("https://up.example/a", "it is too large"), {
+    assert.deepEqual(linkContent({ url: "https://up.example/a" }, "it is too large"), {
       msgtype: "m.text",
       body: "https://up.example/a\n(not copied: it is too large)",
     });
-    assert.deepEqual(linkContent("https://up.example/a"), {
+    assert.deepEqual(linkContent({ url: "https://up.example/a" }), {
       msgtype: "m.text",
       body: "https://up.example/a",
+    });
+  });
+
+  test("what was said of a file that was not copied is not lost", () => {
+    assert.deepEqual(linkContent({ url: "https://up.example/a", description: "The balcony" }, "too large"), {
+      msgtype: "m.text",
+      body: "The balcony\nhttps://up.example/a\n(not copied: too large)",
     });
   });
 });

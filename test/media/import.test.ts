@@ -1,6 +1,8 @@
 /** Files from strangers' servers, honest and hostile, into the media repository of a stand-in homeserver. */
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { NoAnswerError } from "../../src/http/client.ts";
@@ -27,6 +29,7 @@ interface Options {
   allowedNetworks?: string[];
   resolve?: (name: string) => Promise<Address[]>;
   timeoutMs?: number;
+  silentMs?: number;
 }
 
 async function setUp(t: TestContext, options: Options = {}) {
@@ -36,11 +39,11 @@ async function setUp(t: TestContext, options: Options = {}) {
   );
   t.after(() => homeserver.stop());
   const web = await startWebServer(t);
-  const { allowedNetworks = ["127.0.0.1"], resolve, timeoutMs = 5000 } = options;
+  const { allowedNetworks = ["127.0.0.1"], resolve, timeoutMs = 5000, silentMs = 5000 } = options;
   const guard = createGuard({ allowedNetworks, ...(resolve && { resolve }) });
   const imports = createMediaImport({
     fetchFile: createFetch({ guard, maxBytes }),
-    repository: createMediaRepository({ url: homeserver.url, asToken: "as-token" }),
+    repository: createMediaRepository({ url: homeserver.url, asToken: "as-token", silentMs }),
     log,
     timeoutMs,
   });
@@ -109,10 +112,20 @@ test("what the message says of a file is kept where the bytes do not contradict 
 
 test("Opus is a voice message", async (t) => {
   const { answers, importFile } = await setUp(t);
-  answers["/v.ogg"] = (res) => res.writeHead(200, { "content-type": "audio/ogg" }).end(opus);
-  const content = await importFile("/v.ogg");
-  assert.equal(content.msgtype, "m.audio");
-  assert.deepEqual(content["org.matrix.msc3245.voice"], {});
+  for (const type of ["audio/ogg", "audio/opus", "application/octet-stream"]) {
+    answers["/v.ogg"] = (res) => res.writeHead(200, { "content-type": type }).end(opus);
+    const content = await importFile("/v.ogg");
+    assert.equal(content.msgtype, "m.audio", type);
+    assert.deepEqual(content.info, { mimetype: "audio/ogg", size: opus.length });
+    assert.deepEqual(content["org.matrix.msc3245.voice"], {});
+  }
+});
+
+test("a film with a track of Opus is no voice message", async (t) => {
+  const { answers, importFile } = await setUp(t);
+  answers["/v.ogv"] = (res) => res.writeHead(200, { "content-type": "video/ogg" }).end(opus);
+  const content = await importFile("/v.ogv");
+  assert.deepEqual([content.msgtype, content["org.matrix.msc3245.voice"]], ["m.video", undefined]);
 });
 
 test("a file whose length nobody tells arrives all the same", async (t) => {
@@ -199,6 +212,31 @@ test("a server that takes too long is not waited for", async (t) => {
   };
   for (const path of ["/silent", "/drip"])
     assert.deepEqual(await importFile(path), linkTo(`${web.url}${path}`, "it took too long"));
+});
+
+test("a server that stops in the middle of a file is not taken for a homeserver that does", async (t) => {
+  const { answers, web, importFile, stored } = await setUp(t, { silentMs: 100 });
+  answers["/half"] = (res) => {
+    res.writeHead(200, { "content-length": 900_000 });
+    res.write(randomBytes(500_000));
+  };
+  assert.deepEqual(await importFile("/half"), linkTo(`${web.url}/half`, "it took too long"));
+  assert.deepEqual(stored(), []);
+});
+
+test("a server that changes the protocol holds nothing up", async (t) => {
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () =>
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: tls\r\n\r\n"),
+    );
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  const { imports } = await setUp(t);
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.png`;
+  assert.deepEqual(await imports.importFile({ url, hashes: {} }, ghost), linkTo(url));
 });
 
 test("an answer that breaks off is no file", async (t) => {

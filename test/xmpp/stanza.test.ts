@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import {
+  copyOf,
   errorReply,
   parseStanza,
   readChild,
@@ -158,4 +159,13 @@ test("an error without a condition is an undefined one that cancels", () => {
     readError(parseStanza("<message><error><gone xmlns='urn:x'/></error></message>")),
     expected,
   );
+});
+
+test("what is added to the copy of a stanza is seen in it, and not in the stanza", () => {
+  const stanza = parseStanza("<message><body>a<b/></body></message>");
+  const copy = copyOf(stanza);
+  copy.append(xml("gone", { xmlns: "urn:x" }));
+  assert.equal(readChild(copy, "urn:x")?.name, "gone");
+  assert.equal(serialize(copy), '<message><body>a<b/></body><gone xmlns="urn:x"/></message>');
+  assert.equal(serialize(stanza), "<message><body>a<b/></body></message>");
 });
