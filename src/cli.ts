@@ -1,6 +1,7 @@
 /** The command line: each command reads what it needs from the process and hands it on. */
 import { randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { loadConfig, type Sources } from "./config/load.ts";
 import { prosodyConfigOf } from "./config/prosody.ts";
@@ -89,7 +90,9 @@ async function runInit({ dir, yes, force, ...given }: InitOptions): Promise<void
   const config = configFromAnswers(answers, () => randomBytes(32).toString("hex"));
   const files = filesOf(config);
   writeFiles(dir, files, force === true);
-  process.stdout.write(nextSteps(dir, Object.keys(files), config, answers.homeserver as HomeserverKind));
+  const kind = answers.homeserver as HomeserverKind;
+  const launcher = fileURLToPath(new URL("../bin/causeway.js", import.meta.url));
+  process.stdout.write(nextSteps(dir, Object.keys(files), config, kind, launcher));
 }
 
 async function runCheck({ config, json }: { config: string; json?: true }): Promise<void> {

@@ -115,6 +115,12 @@ test("what the flags left open is asked, each with its default", async () => {
   assert.equal(answers.domain, "capulet.example");
 });
 
+test("the two ports are never the same, whichever of them is asked for", async () => {
+  const { port, adminPort } = await completeAnswers({ adminPort: "9555" });
+  assert.deepEqual([port, adminPort], ["9556", "9555"]);
+  assert.match(questions.port.check("9600", { adminPort: "9600" }) ?? "", /another port than --admin-port/);
+});
+
 const usable: Record<keyof Answers, string[]> = {
   homeserver: [...homeserverKinds],
   homeserverUrl: ["http://127.0.0.1:8008", "https://matrix.capulet.example/base/"],
@@ -147,6 +153,7 @@ const unusable: Record<keyof Answers, [answer: string, problem: RegExp][]> = {
   host: [
     ["http://127.0.0.1", /IP address/],
     ["-", /IP address/],
+    ["999.0.0.1", /IP address/],
     ["", /IP address/],
   ],
   port: [
@@ -164,6 +171,8 @@ const unusable: Record<keyof Answers, [answer: string, problem: RegExp][]> = {
     ["@juliet", /MXID/],
     ["a@b@c", /MXID/],
     ["two words", /MXID/],
+    ["*", /MXID/],
+    ["montague.example", /MXID/],
   ],
 };
 
@@ -225,7 +234,7 @@ for (const kind of homeserverKinds) {
     const { status, stdout } = causeway("init", "--yes", "--dir", dir, "--homeserver", kind);
     assert.equal(status, 0);
     assert.match(stdout, registering[kind]);
-    assert.ok(stdout.includes(`causeway check --config ${join(dir, "config.json")}`));
+    assert.ok(stdout.includes(`node ${launcher} check --config ${join(dir, "config.json")}`));
     const config = JSON.parse(readFileSync(join(dir, "config.json"), "utf8"));
     for (const secret of [config.appservice.asToken, config.xmpp.restAuth.password]) {
       assert.ok(!stdout.includes(secret));
@@ -244,6 +253,7 @@ test("with a public address init speaks of the reverse proxy", (t) => {
     "https://bridge.capulet.example",
   );
   assert.match(stdout, /reverse proxy hand https:\/\/bridge\.capulet\.example\/_matrix\/push\//);
+  assert.match(stdout, /https:\/\/bridge\.capulet\.example\/media\//);
   assert.doesNotMatch(stdout, /ip_range/);
 });
 

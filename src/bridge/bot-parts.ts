@@ -45,6 +45,7 @@ export interface BotParts {
 
 /** Answers to one person. */
 const usual = { points: 30, seconds: 60 };
+const onceAMinute = { points: 1, seconds: 60 };
 /** Refusals to one person who may not use the bridge. */
 const rare = { points: 1, seconds: 60 * 60 };
 
@@ -63,6 +64,7 @@ export function createBotParts({ commands: others, store, newId, ...deps }: BotP
       rooms: botRooms,
       limit,
       refusals: createRateLimit(rare),
+      warnings: createRateLimit(onceAMinute),
     }),
     adHoc: createAdHoc({
       commands,

@@ -11,11 +11,10 @@ import { type Content, isObject, type MatrixEvent, readString } from "../matrix/
 import type { UserId } from "../matrix/ids.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Log } from "../ops/log.ts";
-import type { BotRoom } from "../store/store.ts";
 import type { XmppClient } from "../xmpp/client.ts";
 import { type BareJid, bareOf, domainOf, type Jid, localOf } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
-import { type Element, readChild, readText, xml } from "../xmpp/stanza.ts";
+import { type Element, errorReply, readChild, readText, xml } from "../xmpp/stanza.ts";
 import type { BotRooms } from "./bot-rooms.ts";
 import { UndeliverableError } from "./failure.ts";
 
@@ -31,6 +30,8 @@ export interface BotDeps {
   limit: RateLimit;
   /** How often one person is told that they may not use the bridge. */
   refusals: RateLimit;
+  /** How often one person is told that they ask too much. */
+  warnings: RateLimit;
   txnId(cause: string, part: string): string;
   log: Log;
 }
@@ -44,6 +45,7 @@ export interface Bot {
 }
 
 const noAccess = "You may not use this bridge.";
+const tooMuch = "These are more commands than I answer in a minute: wait a little, and give this one again.";
 const cannotRead = "I cannot read encrypted messages. Write to me in a room without encryption.";
 
 /** What a person has written anew; edits and what machines write give no commands. */
@@ -73,7 +75,8 @@ function rewrittenIn({ content }: MatrixEvent): string | undefined {
 }
 
 export function createBot(deps: BotDeps): Bot {
-  const { bot, component, permissions, commands, rooms, matrix, xmpp, limit, refusals, txnId, log } = deps;
+  const { bot, component, permissions, commands, rooms, matrix, xmpp, txnId, log } = deps;
+  const { limit, refusals, warnings } = deps;
 
   const say = async (event: MatrixEvent, content: Content, part: string): Promise<void> => {
     const { event_id: cause, room_id: room } = event;
@@ -92,13 +95,10 @@ export function createBot(deps: BotDeps): Bot {
     }
   };
 
-  const answer = async (event: MatrixEvent, caller: Caller, line: string, room: BotRoom): Promise<void> => {
-    const isPrivate = room.userId !== undefined;
-    const added = commands.holdsSecret(caller, line) ? await takeAway(event) : "";
-    const { text } = await commands.runLine(caller, line, isPrivate);
+  const reply = async (event: MatrixEvent, text: string, isPrivate: boolean): Promise<void> => {
     const relation = { "m.relates_to": { "m.in_reply_to": { event_id: event.event_id } } };
     // Where several people write, an answer says whose it is.
-    await say(event, { ...noticeOf(text + added), ...(!isPrivate && relation) }, "answer");
+    await say(event, { ...noticeOf(text), ...(!isPrivate && relation) }, "answer");
   };
 
   /** Said once in a while, not under each message. */
@@ -108,17 +108,35 @@ export function createBot(deps: BotDeps): Bot {
     await matrix.send(bot, event.room_id, "m.room.message", noticeOf(cannotRead), id);
   };
 
-  const refuse = async (event: MatrixEvent): Promise<void> => {
-    if ((await refusals.take(event.sender)) === undefined) await say(event, noticeOf(noAccess), "answer");
+  /** Whether the person has been answered too often. */
+  const isTooMuch = async (from: UserId | BareJid, cause: string): Promise<boolean> => {
+    if ((await limit.take(from)) === undefined) return false;
+    log.warn("left out: too many commands of one person", { cause, from });
+    return true;
   };
 
-  /** Whether the person has not been answered too often, and this has not been answered before. */
-  const mayAnswer = async (event: MatrixEvent, mayRepeat: boolean): Promise<boolean> => {
+  const onLine = async (
+    event: MatrixEvent,
+    caller: Caller,
+    line: string,
+    isPrivate: boolean,
+    mayRepeat: boolean,
+  ): Promise<void> => {
     const { event_id: cause, sender, room_id: roomId } = event;
-    if (mayRepeat) return !(await matrix.hasSent(bot, roomId, txnId(cause, "answer")));
-    if ((await limit.take(sender)) === undefined) return true;
-    log.warn("left out: too many commands of one person", { cause, from: sender });
-    return false;
+    // Whatever else becomes of the line: nobody is to find a secret in the room.
+    const added = commands.holdsSecret(caller, line) ? await takeAway(event) : "";
+    const answer = (text: string): Promise<void> => reply(event, text + added, isPrivate);
+    if (caller.level === "block") {
+      if ((await refusals.take(sender)) === undefined) await answer(noAccess);
+      return;
+    }
+    if (mayRepeat && (await matrix.hasSent(bot, roomId, txnId(cause, "answer")))) return;
+    if (!mayRepeat && (await isTooMuch(sender, cause))) {
+      if ((await warnings.take(sender)) === undefined) await answer(tooMuch);
+      return;
+    }
+    const { text } = await commands.runLine(caller, line, isPrivate);
+    await answer(text);
   };
 
   return {
@@ -151,15 +169,16 @@ export function createBot(deps: BotDeps): Bot {
         return true;
       }
       const line = lineIn(event, isDirect);
-      const isUnreadable = isDirect && event.type === "m.room.encrypted";
-      if (!line && !isUnreadable) {
-        if (isDirect) log.debug("left out: this is no command", { cause: event.event_id });
-        return isDirect;
+      if (line) {
+        await onLine(event, caller, line, isDirect, mayRepeat);
+        return true;
       }
-      if (level === "block") await refuse(event);
-      else if (!(await mayAnswer(event, mayRepeat))) return true;
-      else if (line) await answer(event, caller, line, room);
-      else await tellOfEncryption(event);
+      if (!isDirect) return false;
+      if (event.type !== "m.room.encrypted") {
+        log.debug("left out: this is no command", { cause: event.event_id });
+      } else if (level !== "block" && !(await isTooMuch(sender, event.event_id))) {
+        await tellOfEncryption(event);
+      }
       return true;
     },
 
@@ -173,13 +192,15 @@ export function createBot(deps: BotDeps): Bot {
       if (!isPerson || !isSaid || body === "" || readChild(message, NS.correct)) return;
       const level = levelOf(permissions, jid);
       if (level === "block") throw new UndeliverableError("auth", "forbidden", noAccess);
-      if ((await limit.take(jid)) !== undefined) {
-        log.warn("left out: too many commands of one person", { cause, from: jid });
+      if (await isTooMuch(jid, cause)) {
+        // At once, since it counts only now.
+        const error = { type: "wait", condition: "resource-constraint", text: tooMuch };
+        await xmpp.send(errorReply(message, error));
         return;
       }
       const isEncrypted = readChild(message, NS.omemo) ?? readChild(message, NS.omemo2);
       const caller: Caller = { network: "xmpp", jid, level };
-      const reply = isEncrypted
+      const { text } = isEncrypted
         ? { text: cannotRead }
         : await commands.runLine(caller, afterPrefix(body) ?? body, true);
       const id = txnId(cause, "answer");
@@ -187,7 +208,7 @@ export function createBot(deps: BotDeps): Bot {
         xml(
           "message",
           { type: "chat", from: component, to: from, id },
-          xml("body", {}, reply.text),
+          xml("body", {}, text),
           xml("origin-id", { xmlns: NS.stableId, id }),
         ),
       );

@@ -1,6 +1,7 @@
 /** The checks of what is between: the clocks of the three, and the way in from outside. */
 import { createHttp, type Http, NoAnswerError } from "../http/client.ts";
 import { isObject } from "../matrix/event.ts";
+import { mediaPath, noSuchFile } from "../media/links.ts";
 import { fail, type Ground, type Outcome, ok, reasonOfSilence, skip, warn } from "./check.ts";
 import { pushPath } from "./stand-in.ts";
 
@@ -42,14 +43,29 @@ export async function publicUrlLeadsHere({ config, standIn, newId }: Ground): Pr
   try {
     const answer = await http.request({ method: "GET", path: pushPath, query: { check: mark } });
     const ours = answer.status === 405 && isUnrecognized(answer.body);
-    if (ours && standIn.heard.strangeProxy !== undefined) {
+    if (!ours || (standIn.isOpen() && !standIn.heard.ids.has(mark))) {
+      return fail(`what answers at ${publicUrl} is not this bridge (status ${answer.status})`, proxy);
+    }
+    const media = await http.request({ method: "GET", path: `${mediaPath}/check/${mark}` });
+    if (media.body.trim() !== noSuchFile || (standIn.isOpen() && !standIn.heard.ids.has(`media ${mark}`))) {
+      return fail(
+        `notifications come through at ${publicUrl}, but links to files do not (status ${media.status})`,
+        `the reverse proxy must hand ${mediaPath}/ on as well: docs/operators.md has its lines`,
+      );
+    }
+    if (new URL(publicUrl).pathname !== "/") {
+      return warn(
+        "publicUrl has a path, and homeservers set no pusher below one",
+        "for notifications, set publicUrl to an address without a path",
+      );
+    }
+    if (standIn.heard.strangeProxy !== undefined) {
       return warn(
         "requests come through a proxy whose word for where they come from is not taken, so limits count them all as one",
         `set listen.trustedProxies to ["${standIn.heard.strangeProxy.replace(/^::ffff:/, "")}"]`,
       );
     }
-    if (ours && (!standIn.isOpen() || standIn.heard.ids.has(mark))) return ok();
-    return fail(`what answers at ${publicUrl} is not this bridge (status ${answer.status})`, proxy);
+    return ok();
   } catch (error) {
     if (!(error instanceof NoAnswerError)) throw error;
     return fail(`nothing answers at publicUrl ${publicUrl} (${reasonOfSilence(error)})`, proxy);

@@ -7,6 +7,7 @@ import { createPublicApp } from "../http/public-app.ts";
 import { type Listener, listen } from "../http/server.ts";
 import { isObject, readString } from "../matrix/event.ts";
 import { jsonBody, only, refuse } from "../matrix/http-api.ts";
+import { mediaPath, noSuchFile } from "../media/links.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { parseStanza, readChild, serialize, xml } from "../xmpp/stanza.ts";
 
@@ -106,6 +107,10 @@ export function createStandIn({ listen: place, hsToken, callbackSecret }: StandI
   const app = createPublicApp(place.trustedProxies ?? []);
   app.use("/_matrix", matrixRoutes(hsToken, heard));
   app.use(callbackPath, callbackRoutes(callbackSecret, heard));
+  app.get(`${mediaPath}/check/:mark`, (req, res) => {
+    heard.ids.add(`media ${req.params.mark}`);
+    res.status(404).type("text/plain").send(noSuchFile);
+  });
   app.use((_req, res) => refuse(res, 404, "M_UNRECOGNIZED", "There is nothing here."));
   const broken: express.ErrorRequestHandler = (_error, _req, res, _next) => {
     if (res.headersSent) res.destroy();

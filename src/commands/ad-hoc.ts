@@ -57,6 +57,10 @@ function readForm(form: Element, { fields }: Command): Args {
   return Object.fromEntries(fields.map(({ name }) => [name, values.get(name) || undefined]));
 }
 
+/** A client may cancel the form alone (XEP-0004 §3.1). */
+const isCancelled = (action: string | undefined, form: Element | undefined): boolean =>
+  action === "cancel" || form?.attrs.type === "cancel";
+
 /** The first line as a note, which every client shows; the others as a field of a result. */
 function resultOf({ text, failed }: Reply): Element[] {
   const [first = "", ...rest] = text.split("\n").filter((line) => line !== "```");
@@ -124,7 +128,7 @@ export function createAdHoc({ commands, callerOf, mayAsk, newId, sign }: AdHocDe
       const about = { xmlns: NS.commands, node, sessionid: session, status };
       return xml("iq", { type: "result", from: to, to: from, id }, xml("command", about, ...children));
     };
-    if (action === "cancel") return reply("canceled");
+    if (isCancelled(action, form)) return reply("canceled");
     const args = form ? readForm(form, command) : {};
     const missing = missingIn(command, args);
     if (isOpen || missing.length > 0) {

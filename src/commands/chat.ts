@@ -31,12 +31,13 @@ export function afterPrefix(text: string): string | undefined {
 const fits = ({ name }: Command, words: readonly string[]): boolean =>
   wordsOf(name).every((word, index) => words[index]?.toLowerCase() === word);
 
-/** Each field takes a word and the last one the rest; words beyond the fields are passed over. */
+/** Each field takes a word that fits it, and the last one the rest. */
 function argsOf({ name, fields }: Command, words: readonly string[]): Args {
   const given = words.slice(wordsOf(name).length);
-  const entries = fields.map(({ name }, index): [string, string | undefined] => {
+  const entries = fields.map(({ name, fits }, index): [string, string | undefined] => {
     const isLast = index === fields.length - 1;
-    return [name, (isLast ? given.slice(index).join(" ") : given[index]) || undefined];
+    const isLeftOut = !isLast && fits?.(given[0] ?? "") === false;
+    return [name, isLeftOut ? undefined : given.splice(0, isLast ? given.length : 1).join(" ") || undefined];
   });
   return Object.fromEntries(entries);
 }

@@ -16,6 +16,8 @@ export interface Field {
   required?: boolean;
   /** Never stored, logged or repeated, and the message that held it is removed where possible. */
   secret?: boolean;
+  /** Of a chat line: whether a word can be this argument. One that cannot is the next one's. */
+  fits?: (word: string) => boolean;
 }
 
 /** What is said to the caller. */

@@ -16,6 +16,9 @@ export interface NotifyDeps {
 }
 
 const ownerOf = (caller: Caller): PushKeyOwner => (caller.network === "matrix" ? caller.userId : caller.jid);
+/** What comes to somebody's own address can be another one's doing. */
+const placeOf = ({ jid, owner }: PushKey, caller: PushKeyOwner): string =>
+  owner === caller ? jid : `${jid} (for ${owner})`;
 const failed = (text: string): Reply => ({ text, failed: true });
 const inShell = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
@@ -142,9 +145,8 @@ export function createNotifyCommands({ push, homeserverDomain }: NotifyDeps): Co
     run: answering(async (caller) => {
       const owner = ownerOf(caller);
       const lines = (await push.of(owner)).map((key) => {
-        const by = key.owner === owner ? "" : `, for ${key.owner}`;
         const ended = push.works(key) ? "" : ` (ended: ${key.ended ?? "it may not use this bridge"})`;
-        return `${key.jid}${by}${ended}`;
+        return `${placeOf(key, owner)}${ended}`;
       });
       if (lines.length === 0) return { text: "No notifications are set up." };
       return { text: ["Notifications come to:", ...lines].join("\n") };
@@ -178,7 +180,12 @@ export function createNotifyCommands({ push, homeserverDomain }: NotifyDeps): Co
     name: "notify off",
     summary: "turns notifications off; with your access token the homeserver is told at once",
     fields: [
-      { name: "address", label: "XMPP address, or all of them" },
+      {
+        name: "address",
+        label: "XMPP address, or all of them",
+        // A token alone is for all addresses.
+        fits: (word) => word.includes("@") || word.toLowerCase() === "all",
+      },
       { name: "token", label: "Access token of your Matrix account", secret: true },
     ],
     run: answering(async (caller, { address, token: accessToken }) => {
@@ -195,7 +202,7 @@ export function createNotifyCommands({ push, homeserverDomain }: NotifyDeps): Co
         // The key first: whatever the homeserver says, nothing comes any more.
         await push.remove(key);
         const told = await tell(caller, key, accessToken);
-        lines.push(`Notifications to ${key.jid} are off. ${told}`);
+        lines.push(`Notifications to ${placeOf(key, owner)} are off. ${told}`);
       }
       return { text: lines.join("\n") };
     }),

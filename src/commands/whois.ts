@@ -55,6 +55,9 @@ const inTime = async <T>(answer: Promise<T>): Promise<T> => {
   return Promise.race([answer, late]);
 };
 
+const kindOf = (found: Description | undefined): string | undefined =>
+  found && (found.kind ?? "an XMPP entity");
+
 export function createWhois(deps: WhoisDeps): Command {
   const { addresses, component, homeserverDomain } = deps;
 
@@ -73,11 +76,13 @@ export function createWhois(deps: WhoisDeps): Command {
     const name = found?.name ? ` (“${found.name}”)` : "";
     // Most servers say nothing of an account to those who are not in its roster, whether it exists or not.
     const silent = refused ? "does not say to the bridge what it is" : "did not answer the bridge";
-    const kind = found?.kind ?? (found ? "an XMPP entity" : undefined);
+    // A service that has rooms describes itself as they do.
+    const isRoom = found?.isRoom && localOf(jid) !== undefined;
+    const kind = found?.isRoom && !isRoom ? "a service with chat rooms" : kindOf(found);
     const lines = [
       kind ? `${jid} is ${kind}${name}.` : `${jid} is an XMPP address; it ${silent}.`,
       ...(software ? [`The server ${domainOf(jid)} runs ${software}.`] : []),
-      ...(found?.isRoom
+      ...(isRoom
         ? [`Its alias on Matrix is ${addresses.aliasOf(jid)}. ${roomsRemark}`]
         : [`On Matrix it is ${addresses.ghostOf(jid)}`]),
     ];

@@ -52,18 +52,23 @@ function isPrivate(url: string): boolean {
 
 function pushNote(kind: HomeserverKind, { publicUrl }: Config): string {
   if (!isPrivate(publicUrl)) {
-    return `\n4. Notifications: let a reverse proxy hand ${publicUrl}/_matrix/push/ on to the bridge (docs/operators.md has its lines).\n`;
+    return `\n4. Notifications: let a reverse proxy hand ${publicUrl}/_matrix/push/ on to the bridge,
+   and ${publicUrl}/media/ for links to files (docs/operators.md has its lines).\n`;
   }
   return `\n4. Notifications: publicUrl is ${publicUrl}, which no other homeserver reaches.
    For yours to send notifications there, ${allowing[kind]}.\n`;
 }
 
-/** What is left to do by hand, with Debian's paths as the example. */
+/**
+ * What is left to do by hand, with Debian's paths as the example.
+ * @param launcher the script that Causeway is started with.
+ */
 export function nextSteps(
   dir: string,
   files: readonly string[],
   config: Config,
-  kind: HomeserverKind = "synapse",
+  kind: HomeserverKind,
+  launcher: string,
 ): string {
   const at = (name: string): string => join(resolve(dir), name);
   return `Wrote, readable by you alone as they hold secrets:${files.map((name) => `\n  ${at(name)}`).join("")}
@@ -76,7 +81,7 @@ ${registering[kind](at("registration.yaml"))}
      sudo systemctl restart prosody
 
 3. Causeway: what is still wrong, and then the bridge itself:
-     causeway check --config ${at("config.json")}
-     causeway run --config ${at("config.json")}
+     node ${launcher} check --config ${at("config.json")}
+     node ${launcher} run --config ${at("config.json")}
 ${pushNote(kind, config)}`;
 }

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { reachable } from "../config/prosody.ts";
 import { configSchema } from "../config/schema.ts";
 import { parseUserId } from "../matrix/ids.ts";
-import { parseBareJid } from "../xmpp/jid.ts";
+import { localOf, parseBareJid } from "../xmpp/jid.ts";
 
 export const homeserverKinds = ["synapse", "dendrite", "continuwuity", "tuwunel"] as const;
 export type HomeserverKind = (typeof homeserverKinds)[number];
@@ -44,6 +44,13 @@ const by =
 const isPort = (answer: string): boolean => /^[1-9]\d{0,4}$/.test(answer) && Number(answer) < 65_536;
 const portProblem = (answer: string): string | undefined =>
   isPort(answer) ? undefined : "must be a port, a number from 1 to 65535";
+
+/** A domain stands for all of its people, which `permissions` can say and nobody means here. */
+function isPerson(answer: string): boolean {
+  if (answer.startsWith("@")) return parseUserId(answer) !== undefined;
+  const jid = parseBareJid(answer);
+  return jid !== undefined && localOf(jid) !== undefined;
+}
 
 const hostName = /^(?!-)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/;
 
@@ -88,17 +95,22 @@ export const questions: Record<keyof Answers, Question> = {
     message: "On which address shall the bridge listen?",
     fallback: () => "127.0.0.1",
     check: (answer) =>
-      isIP(answer) || hostName.test(answer) ? undefined : "must be an IP address or a host's name",
+      isIP(answer) || (hostName.test(answer) && URL.canParse(`http://${answer}`))
+        ? undefined
+        : "must be an IP address or a host's name",
   },
   port: {
     flag: "--port <number>",
     message: "On which port?",
-    fallback: () => "9555",
-    check: portProblem,
+    fallback: ({ adminPort }) => (adminPort === "9555" ? "9556" : "9555"),
+    // Where both were given, the other one's check says so.
+    check: (answer, { adminPort, port }) =>
+      portProblem(answer) ??
+      (answer === adminPort && port === undefined ? "must be another port than --admin-port" : undefined),
   },
   adminPort: {
     flag: "--admin-port <number>",
-    message: "And on which for health and metrics?",
+    message: "And on which for health?",
     fallback: ({ port = "9555" }) => String(Number(port) === 65_535 ? 65_534 : Number(port) + 1),
     check: (answer, { port }) =>
       portProblem(answer) ?? (answer === port ? "must be another port than --port" : undefined),
@@ -114,7 +126,7 @@ export const questions: Record<keyof Answers, Question> = {
     message: "Who administers the bridge (MXID or JID, may be left empty)?",
     fallback: () => "",
     check: (answer) =>
-      answer === "" || (answer.startsWith("@") ? parseUserId(answer) : parseBareJid(answer)) !== undefined
+      answer === "" || isPerson(answer)
         ? undefined
         : "must be an MXID such as @juliet:capulet.example or a JID such as romeo@montague.example",
   },

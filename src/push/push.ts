@@ -101,7 +101,8 @@ export function createPush(deps: PushDeps): Push {
     statusOf: unread.statusOf,
 
     parseAddress(text) {
-      const jid = parseBareJid(text);
+      // Clients write addresses as links too.
+      const jid = parseBareJid(text.replace(/^xmpp:([^?]*).*$/i, "$1"));
       if (jid === undefined || localOf(jid) === undefined) {
         throw new PushRefusal("That is not an XMPP address such as romeo@xmpp.example.");
       }

@@ -207,6 +207,45 @@ test("a public URL that leads nowhere or elsewhere is told", async (t) => {
   ]);
 });
 
+test("a reverse proxy that hands on notifications and no files is told, whether the bridge runs or not", async (t) => {
+  const setup = await setUp(t);
+  const proxy = createServer((request, response) => {
+    if (!request.url?.startsWith("/_matrix/push/")) return void response.writeHead(404).end();
+    void fetch(`${setup.url}${request.url}`).then(async (answer) =>
+      response.writeHead(answer.status).end(await answer.text()),
+    );
+  });
+  proxy.listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  t.after(() => void proxy.close().closeAllConnections());
+  const publicUrl = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  setup.configure({ publicUrl });
+  const expected = [
+    `FAIL  public URL: notifications come through at ${publicUrl}, but links to files do not (status 404). ` +
+      "To mend: the reverse proxy must hand /media/ on as well: docs/operators.md has its lines",
+  ];
+  assert.deepEqual(findings(await setup.check()), expected);
+  await setup.run();
+  assert.deepEqual(findings(await setup.check()), expected);
+});
+
+test("a public URL with a path is a warning, as no homeserver sets a pusher there", async (t) => {
+  const setup = await setUp(t);
+  const proxy = createServer((request, response) => {
+    void fetch(`${setup.url}${request.url?.replace("/bridge", "")}`).then(async (answer) =>
+      response.writeHead(answer.status).end(await answer.text()),
+    );
+  });
+  proxy.listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  t.after(() => void proxy.close().closeAllConnections());
+  setup.configure({ publicUrl: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}/bridge` });
+  assert.deepEqual(findings(await setup.check()), [
+    "warn  public URL: publicUrl has a path, and homeservers set no pusher below one. " +
+      "To mend: for notifications, set publicUrl to an address without a path",
+  ]);
+});
+
 test("a reverse proxy that the bridge does not trust is a warning, and one that it trusts is well", async (t) => {
   const setup = await setUp(t);
   const proxy = createServer((request, response) => {

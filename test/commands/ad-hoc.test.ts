@@ -119,6 +119,13 @@ test("a command can be cancelled", async () => {
   assert.equal(answer, inSession("ring", "canceled", session, "").replace("></command>", "/>"));
 });
 
+test("a client that cancels the form has not given the command", async () => {
+  const session = sessionOf(await ask(command("node='ring-off'")));
+  const form = "<x xmlns='jabber:x:data' type='cancel'/>";
+  const answer = await ask(command(`node='ring-off' sessionid='${session}' action='complete'`, form));
+  assert.equal(answer, inSession("ring-off", "canceled", session, "").replace("></command>", "/>"));
+});
+
 test("what makes no sense is refused with the condition that XEP-0050 has for it", async () => {
   const session = sessionOf(await ask(command("node='ring'")));
   const of = (attrs: string, inside?: string) => ask(command(attrs, inside));

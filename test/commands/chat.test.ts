@@ -22,6 +22,22 @@ test("the longest name that fits a line is the command that is meant", () => {
   });
 });
 
+test("a word that cannot be one argument is the next one", () => {
+  const fits = (word: string): boolean => word.includes("@");
+  const picky = {
+    ...ringOff,
+    fields: ringOff.fields.map((field, index) => (index ? field : { ...field, fits })),
+  };
+  const argsOf = (text: string) => {
+    const line = parseLine([picky], text);
+    return line.kind === "command" && line.args;
+  };
+  assert.deepEqual(argsOf("ring off syt_1"), { address: undefined, token: "syt_1" });
+  assert.deepEqual(argsOf("ring off a@b syt_1"), { address: "a@b", token: "syt_1" });
+  assert.deepEqual(argsOf("ring off a@b"), { address: "a@b", token: undefined });
+  assert.deepEqual(argsOf("ring off"), { address: undefined, token: undefined });
+});
+
 test("case and spaces do not matter in a name, and case is kept in what follows it", () => {
   assert.deepEqual(parse("  RING \n Token\tsyt_AbC "), {
     kind: "command",

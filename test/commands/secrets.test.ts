@@ -18,6 +18,12 @@ test("what follows the name of a command with a secret is taken out, wherever it
   for (const [text, stored] of Object.entries(cases)) assert.equal(filter(text), stored);
 });
 
+test("an access token is taken out although its command is mistyped or missing", () => {
+  const token = "syt_anVsaWV0_dGVzdHRlc3R0ZXN0_1a2b3c";
+  assert.equal(filter(`rong tokem ${token}`), "rong tokem [secret]");
+  assert.equal(filter(`${token} mct_AbCdEfGh0123456789_xyz`), "[secret] [secret]");
+});
+
 test("a text without such a command stays as it is", () => {
   for (const text of ["", "help", "ring token", "ring romeo@xmpp.example", "spring tokens syt_1"]) {
     assert.equal(filter(text), text);

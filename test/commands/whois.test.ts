@@ -22,6 +22,7 @@ const info = (inside: string): Element =>
 const known: Record<string, Element> = {
   "friar@xmpp.example": info("<identity category='account' type='registered'/>"),
   "garden@rooms.xmpp.example": info("<identity category='conference' type='text' name='The Garden'/>"),
+  "rooms.xmpp.example": info("<identity category='conference' type='text' name='Rooms'/>"),
 };
 const version = parseStanza(
   "<iq type='result'><query xmlns='jabber:iq:version'><name>Prosody</name><version>13</version></query></iq>",
@@ -63,6 +64,7 @@ test("an address of either network is told with what it is on the other", async 
     "friar@xmpp.example": `friar@xmpp.example is a person's account.\nThe server xmpp.example runs Prosody 13.\nOn Matrix it is ${ghostOf("friar@xmpp.example")}`,
     "romeo@xmpp.example/balcony": `romeo@xmpp.example is an XMPP address; it does not say to the bridge what it is.\nThe server xmpp.example runs Prosody 13.\nOn Matrix it is ${ghostOf("romeo@xmpp.example")}`,
     "romeo@silent.example": `romeo@silent.example is an XMPP address; it did not answer the bridge.\nOn Matrix it is ${ghostOf("romeo@silent.example")}`,
+    "rooms.xmpp.example": `rooms.xmpp.example is a service with chat rooms (“Rooms”).\nOn Matrix it is ${ghostOf("rooms.xmpp.example")}`,
     "garden@rooms.xmpp.example": `garden@rooms.xmpp.example is a chat room (“The Garden”).\n${garden}`,
     "@juliet:hs.example": aboutJuliet,
     "juliet%hs.example@bridge.xmpp.example": aboutJuliet,

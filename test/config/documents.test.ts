@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { checkNames } from "../../src/check/checks.ts";
 import { pathOfEnvName, variables } from "../../src/config/environment.ts";
@@ -22,6 +22,27 @@ test("it names every flag of init and every check", () => {
   const names = [...flags, ...checkNames];
   assert.deepEqual(
     names.filter((name) => !guide.includes(`\`${name}\``)),
+    [],
+  );
+});
+
+test("each line of the log that it explains is one that the bridge writes", () => {
+  const root = new URL("../../", import.meta.url);
+  const sources = globSync("src/**/*.ts", { cwd: root }).map((file) =>
+    readFileSync(new URL(file, root), "utf8"),
+  );
+  const section = guide.slice(
+    guide.indexOf("\n## Log lines\n"),
+    guide.indexOf("\n## When something is down\n"),
+  );
+  const lines = [...section.matchAll(/^\| (`[^|]+) \|/gm)].flatMap(([, cell = ""]) =>
+    [...cell.matchAll(/`([^`]+)`/g)].flatMap(([, line = ""]) =>
+      line.split("…").map((part) => part.replace(/^:? |:? $/g, "")),
+    ),
+  );
+  assert.ok(lines.length > 40);
+  assert.deepEqual(
+    lines.filter((line) => !sources.some((source) => source.includes(line))),
     [],
   );
 });

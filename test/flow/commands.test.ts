@@ -186,13 +186,15 @@ test("in an encrypted room the bot says once that it reads none of it", async (t
   ]);
 });
 
-test("one person is answered thirty times a minute and no more", async (t) => {
+test("one person is answered thirty times a minute, and then told once to wait", async (t) => {
   const scene = await setScene(t);
   const bridge = await scene.start();
   const roomId = await openBotChat(scene);
   for (let n = 0; n < 40; n += 1) scene.juliet.sendText(roomId, `line ${n}`);
   await bridge.settled(roomId);
-  assert.equal(scene.juliet.received(roomId).length, 1 + 30);
+  assert.deepEqual(scene.juliet.received(roomId).slice(1 + 30), [
+    "These are more commands than I answer in a minute: wait a little, and give this one again.",
+  ]);
   await scene.romeo.sendText(component, "what light");
   await scene.romeoHas(1);
 });
@@ -321,4 +323,15 @@ test("commands that the homeserver lost in a restart are answered after it", asy
     unknown,
     "This is the bridge itself: @_xmpp_bot:hs.test on Matrix, bridge.xmpp.test on XMPP.",
   ]);
+});
+
+test("an XMPP user who gives too many commands is told with each that it was not done", async (t) => {
+  const scene = await setScene(t);
+  await scene.start();
+  for (let index = 0; index < 31; index += 1) await scene.romeo.sendText(component, "what light");
+  const refused = await waitFor(
+    () => scene.romeo.inbox.find(({ attrs }) => attrs.type === "error"),
+    "the refusal",
+  );
+  assert.match(String(refused), /type="wait".*<resource-constraint /);
 });

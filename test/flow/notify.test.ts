@@ -196,10 +196,26 @@ test("an address that cannot have notifications is refused, and so is a code tha
     "The code could not be sent to nobody@xmpp.test. The recipient cannot be reached.",
   );
   assert.equal(
-    await ask("notify off syt_token_in_the_wrong_place"),
+    await ask("notify off syt_token_alone"),
     "No notifications are set up there; notify list shows where they are.",
   );
   assert.equal(await ask("notify test"), "There is no confirmed address yet. Begin with: notify ADDRESS");
+});
+
+test("a token alone ends all notifications, and does not stay in the room", async (t) => {
+  const { ask, code, juliet, homeserver, room } = await begin(t);
+  await ask("notify xmpp:romeo@xmpp.test?message");
+  await ask(`notify confirm ${code()}`);
+  await ask(`notify token ${juliet.accessToken}`);
+  assert.equal(
+    await ask(`notify off ${juliet.accessToken}`),
+    "Notifications to romeo@xmpp.test are off. Your homeserver knows.",
+  );
+  const held = juliet
+    .timeline(room)
+    .filter(({ content }) => JSON.stringify(content).includes(juliet.accessToken));
+  assert.deepEqual(held, []);
+  assert.ok(homeserver.requests.some(({ path }) => path.endsWith("/pushers/set")));
 });
 
 test("whoever has an address sees and turns off what comes there, and nobody else's", async (t) => {
@@ -216,12 +232,15 @@ test("whoever has an address sees and turns off what comes there, and nobody els
   await say(mercutio, "notify");
   assert.equal(
     await say(romeo, "notify list"),
-    "Notifications come to:\nromeo@xmpp.test, for @juliet:hs.test",
+    "Notifications come to:\nromeo@xmpp.test (for @juliet:hs.test)",
   );
   assert.equal(await say(mercutio, "notify list"), "Notifications come to:\nmercutio@xmpp.test");
   assert.equal(await ask("notify list"), "Notifications come to:\nromeo@xmpp.test");
   assert.match(await ask("notify off mercutio@xmpp.test"), /^No notifications are set up there/);
-  assert.match(await say(romeo, "notify off"), /^Notifications to romeo@xmpp\.test are off\./);
+  assert.match(
+    await say(romeo, "notify off"),
+    /^Notifications to romeo@xmpp\.test \(for @juliet:hs\.test\) are off\./,
+  );
   assert.deepEqual(await push(pushkey), { rejected: [pushkey] });
   assert.equal(await ask("notify list"), "No notifications are set up.");
 });

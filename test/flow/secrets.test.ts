@@ -126,3 +126,31 @@ test("what sounds like a command in a conversation with Romeo reaches him as it 
   scene.juliet.sendText(roomId, "notify token bearers, Romeo");
   assert.deepEqual(await scene.romeoHas(1), ["notify token bearers, Romeo"]);
 });
+
+test("a token among too many commands is removed all the same, and the person is told once to wait", async (t) => {
+  const scene = await setScene(t);
+  const bridge = await scene.start();
+  const roomId = await openBotChat(scene);
+  for (let index = 0; index < 30; index += 1) scene.juliet.sendText(roomId, "what light");
+  const eventId = scene.juliet.sendText(roomId, `notify token ${secret}`);
+  scene.juliet.sendText(roomId, "help");
+  await bridge.settled(roomId);
+  assert.deepEqual(contentOf(scene, roomId, eventId), {});
+  assert.deepEqual(scene.juliet.received(roomId).slice(31), [
+    "These are more commands than I answer in a minute: wait a little, and give this one again.",
+  ]);
+  assertNowhere(scene, bridge.log);
+});
+
+test("a token of somebody who may not use the bridge is removed too", async (t) => {
+  const scene = await setScene(t);
+  const bridge = await scene.start();
+  const roomId = await openBotChat(scene);
+  await bridge.stop();
+  const again = await scene.start({ config: { permissions: { "*": "block" } } });
+  const eventId = scene.juliet.sendText(roomId, `notify token ${secret}`);
+  await waitFor(() => scene.juliet.received(roomId)[1], "an answer");
+  assert.deepEqual(scene.juliet.received(roomId).slice(1), ["You may not use this bridge."]);
+  assert.deepEqual(contentOf(scene, roomId, eventId), {});
+  assertNowhere(scene, again.log);
+});
