@@ -205,6 +205,7 @@ export function createBridge(deps: BridgeDeps): Bridge {
   const presence = createPresence({
     addresses,
     bridgeJid,
+    permits: (jid) => levelOf(permissions, jid) !== "block",
     userExists: async (userId) => (await profileOf(userId)) !== undefined,
     subscribers: store.subscribers,
     presenceOf: signals.presenceOf,

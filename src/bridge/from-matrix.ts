@@ -44,6 +44,9 @@ export interface FromMatrix {
 }
 
 const encryptionType = "m.room.encryption";
+/** Someone begins to share where they are from now on (MSC3672). */
+const isLiveLocation = ({ type, content }: MatrixEvent): boolean =>
+  /^(?:m|org\.matrix\.msc3672)\.beacon_info$/.test(type) && content.live === true;
 const isMessage = ({ state_key: stateKey }: MatrixEvent): boolean => stateKey === undefined;
 
 export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
@@ -144,20 +147,23 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
     if (crossing.kind === "nothing")
       return log.debug(`left out: ${crossing.why}`, { cause, type: event.type });
     if (crossing.kind === "refused") {
-      throw new UndeliverableError("cancel", "feature-not-implemented", crossing.sentence);
+      throw new UndeliverableError("cancel", "feature-not-implemented", crossing.sentence, crossing);
     }
     for (const stanza of crossing.stanzas) await xmpp.send(stanza);
     await crossing.sent?.();
     log.info("delivered to XMPP", { cause, to: room.jid });
   };
 
-  /** Nothing that is written from now on can be read, so they hear of it before they write. */
-  const onEncryption = async ({ room_id: roomId }: MatrixEvent): Promise<void> => {
+  /** What they are going to send cannot cross, so they hear of it before they do. */
+  const onHindrance = async ({ room_id: roomId, type, event_id: eventId }: MatrixEvent): Promise<void> => {
     const room = await directRooms.ofRoom(roomId);
     if (!room) return;
     const ghost = addresses.ghostOf(room.jid);
-    const body = `This room is encrypted from now on, and the bridge cannot read encrypted messages. To write to ${room.jid}, use a room without encryption.`;
-    const id = deps.txnId(encryptionCause(roomId), ghost);
+    const isEncryption = type === encryptionType;
+    const body = isEncryption
+      ? `This room is encrypted from now on, and the bridge cannot read encrypted messages. To write to ${room.jid}, use a room without encryption.`
+      : `Live locations cannot cross the bridge. Send where you are now, and ${room.jid} will see that.`;
+    const id = deps.txnId(isEncryption ? encryptionCause(roomId) : eventId, ghost);
     if (await matrix.hasSent(ghost, roomId, id)) return;
     await matrix.send(ghost, roomId, "m.room.message", { msgtype: "m.notice", body }, id);
   };
@@ -165,11 +171,16 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
   return {
     matters: (event) => {
       if (isOurs(event.sender)) return false;
-      return isMessage(event) || event.type === "m.room.member" || event.type === encryptionType;
+      return (
+        isMessage(event) ||
+        event.type === "m.room.member" ||
+        event.type === encryptionType ||
+        isLiveLocation(event)
+      );
     },
 
     async handle(event, mayRepeat) {
-      if (event.type === encryptionType) await onEncryption(event);
+      if (event.type === encryptionType || isLiveLocation(event)) await onHindrance(event);
       if (event.type === "m.room.member") return onMember(event, event.state_key as UserId);
       if (!isMessage(event)) return [];
       await onMessage(event, mayRepeat);

@@ -64,6 +64,9 @@ export interface FromXmpp {
   sendOnce(to: OpenRoom, content: Part, attempt: Attempt, more?: SendOptions): Promise<EventId>;
 }
 
+const saysSomething = (message: Element): boolean =>
+  toContents(message).length > 0 || readSharedLinks(message) !== undefined;
+
 export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
   const { addresses, component, permissions, directRooms, bot, matrix, toMatrix, changes, now } = deps;
   const { txnId, log } = deps;
@@ -89,7 +92,8 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
 
   const deliver = async (message: Element, userId: UserId, jid: BareJid, attempt: Attempt): Promise<void> => {
     let room = await directRooms.open(userId, jid);
-    const { parts, whyNone, note } = await toMatrix(message, { userId, jid, roomId: room.roomId });
+    const pair = { userId, jid, roomId: room.roomId };
+    const { parts, surplus, whyNone, note } = await toMatrix(message, pair);
     if (parts.length === 0) return log.info(`left out: ${whyNone}`, { cause: attempt.cause });
     const sentAt = sentAtOf(message, attempt.acceptedAt, now());
     for (const [part, content] of parts.entries()) {
@@ -103,6 +107,7 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
       }
       await note(room.roomId, eventId, part);
     }
+    await changes.remove(pair, surplus, attempt.cause);
     // They may have left while the message was under way; those who leave after it are seen to by from-matrix.
     const after = await directRooms.ofPair(userId, jid);
     if (after?.membership === "leave") await directRooms.open(userId, jid);
@@ -120,11 +125,18 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
     const room = await directRooms.ofPair(userId, jid);
     const pair = room?.roomId ? { userId, jid, roomId: room.roomId } : undefined;
     if (retracts) {
-      if (pair) await changes.retract(pair, retracts, cause);
-      return true;
+      if (pair && (await changes.retract(pair, retracts, cause))) return true;
+      // Whoever takes something back has to know that it is still there.
+      throw new UndeliverableError(
+        "cancel",
+        "item-not-found",
+        "The bridge knows no message of yours by that ID, so nothing was removed.",
+      );
     }
     const isKnown = pair && reactsTo ? await changes.react(message, pair, reactsTo, cause) : false;
-    return isKnown && (!readText(message, "body") || isAllFallback(message, NS.reactions));
+    // A reaction that is taken back from what nobody knows is no reason to open a room.
+    if (!isKnown) return !saysSomething(message);
+    return !readText(message, "body") || isAllFallback(message, NS.reactions);
   };
 
   /** An error comes back for something that the Matrix user sent: they are told, as an answer to that message. */
@@ -168,8 +180,7 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
       const { reactsTo, retracts } = referencesOfStanza(message);
       return (
         message.attrs.type === "error" ||
-        toContents(message).length > 0 ||
-        readSharedLinks(message) !== undefined ||
+        saysSomething(message) ||
         unbridgedIn(message) !== undefined ||
         reactsTo !== undefined ||
         retracts !== undefined

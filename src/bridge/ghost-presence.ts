@@ -92,7 +92,13 @@ export function createGhostPresence({ addresses, ghosts, matrix, log }: GhostPre
   const repeat = async (): Promise<void> => {
     for (const [ghost, availability] of [...shown.entries()]) {
       if (stopping.signal.aborted) return;
-      await put(ghost, availability);
+      try {
+        await put(ghost, availability);
+      } catch (error) {
+        // One who is refused is no reason to let the others go.
+        if (!(error instanceof MatrixError)) throw error;
+        log.debug("an XMPP user's presence was not repeated", { ghost, error });
+      }
     }
   };
   const keepUp = async (): Promise<void> => {

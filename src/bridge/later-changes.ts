@@ -21,7 +21,10 @@ export interface LaterChangesDeps {
 export interface LaterChanges {
   /** @returns false where nobody knows the message that is reacted to. */
   react(stanza: Element, pair: Pair, id: string, cause: string): Promise<boolean>;
-  retract(pair: Pair, id: string, cause: string): Promise<void>;
+  /** Takes events of the XMPP user's away, with all their versions. */
+  remove(pair: Pair, events: readonly EventId[], cause: string): Promise<void>;
+  /** @returns false where nobody knows a message of theirs by that ID. */
+  retract(pair: Pair, id: string, cause: string): Promise<boolean>;
 }
 
 export function createLaterChanges(deps: LaterChangesDeps): LaterChanges {
@@ -54,7 +57,22 @@ export function createLaterChanges(deps: LaterChangesDeps): LaterChanges {
     }
   };
 
+  const remove: LaterChanges["remove"] = async (pair, events, cause) => {
+    const versions = new Set<EventId>();
+    for (const eventId of events) {
+      for (const version of await store.messages.versions(pair.roomId, eventId))
+        versions.add(version.eventId);
+    }
+    for (const eventId of versions) {
+      await redact(addresses.ghostOf(pair.jid), pair, eventId, cause);
+      // Afterwards, so that another attempt finds what this one has left.
+      await store.messages.markRedacted(pair.roomId, eventId);
+    }
+  };
+
   return {
+    remove,
+
     async react(stanza, pair, id, cause) {
       const { roomId, jid } = pair;
       const [target] = await memory.ofMessageId(pair, id, [addresses.jidOfUser(pair.userId), jid]);
@@ -83,18 +101,11 @@ export function createLaterChanges(deps: LaterChangesDeps): LaterChanges {
     async retract(pair, id, cause) {
       // XEP-0424 §5: from the same bare JID as the message, so the IDs of others do not count.
       const parts = await memory.ofMessageId(pair, id, [pair.jid]);
-      if (parts.length === 0) {
-        return log.info("left out: a retraction of what its sender has not written, or long ago", { cause });
-      }
-      const events = new Set<EventId>();
-      for (const { roomId, eventId } of parts) {
-        for (const version of await store.messages.versions(roomId, eventId)) events.add(version.eventId);
-      }
-      for (const eventId of events) {
-        await store.messages.markRedacted(pair.roomId, eventId);
-        await redact(addresses.ghostOf(pair.jid), pair, eventId, cause);
-      }
-      log.info("retracted on Matrix", { cause, events: events.size });
+      if (parts.length === 0) return false;
+      const events = parts.map(({ eventId }) => eventId);
+      await remove(pair, events, cause);
+      log.info("retracted on Matrix", { cause, events });
+      return true;
     },
   };
 }

@@ -8,6 +8,7 @@ import type { UserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
 import type { Presences, StoredPresence, Subscribers } from "../store/store.ts";
 import type { XmppClient } from "../xmpp/client.ts";
+import { capabilities } from "../xmpp/discovery.ts";
 import { type Element, xml } from "../xmpp/stanza.ts";
 import { createLatest } from "./latest.ts";
 
@@ -45,7 +46,8 @@ export function createMatrixPresence(deps: MatrixPresenceDeps): MatrixPresence {
     const known = await store.of(userId);
     const activeAt = known?.activeAt === undefined ? undefined : new Date(known.activeAt).toISOString();
     const { type, children } = toPresence(known, activeAt);
-    return { type, children: type === undefined ? [...children, ...(await faceOf(userId))] : children };
+    if (type !== undefined) return { type, children };
+    return { type, children: [...children, capabilities(), ...(await faceOf(userId))] };
   };
 
   const isNews = async (userId: UserId, { presence, status }: StoredPresence): Promise<boolean> => {
@@ -56,8 +58,6 @@ export function createMatrixPresence(deps: MatrixPresenceDeps): MatrixPresence {
   const latest = createLatest<UserId, Told | "face">({
     async show(userId, told) {
       if (levelOf(permissions, userId) === "block") return;
-      const jids = await subscribers.ofUser(userId);
-      if (jids.length === 0) return;
       if (told !== "face") {
         const { presence, status, lastActiveAgo: ago } = told;
         const current = {
@@ -66,8 +66,10 @@ export function createMatrixPresence(deps: MatrixPresenceDeps): MatrixPresence {
           activeAt: ago === undefined ? undefined : Math.max(0, now() - ago),
         };
         if (!(await isNews(userId, current))) return;
+        // Kept whoever has them in the roster: somebody may have, before the next change.
         await store.save(userId, current);
       }
+      const jids = (await subscribers.ofUser(userId)).filter((jid) => levelOf(permissions, jid) !== "block");
       const from = `${addresses.jidOfUser(userId)}/${resource}`;
       for (const to of jids) {
         const { type, children } = await of(userId);

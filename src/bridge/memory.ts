@@ -65,9 +65,15 @@ export function createMemory({ addresses, messages, matrix }: MemoryDeps): Memor
     ...more,
   });
 
+  /** COMPAT(clients that count): they begin again at 1, so that the same ID is one of an earlier day too. */
+  const newest = (found: readonly StoredMessage[]): StoredMessage[] => {
+    const begin = found.findLastIndex(({ part }) => part === 0);
+    return found.slice(Math.max(0, begin));
+  };
+
   const firstVersion = async (pair: Pair, found: StoredMessage[]): Promise<StoredMessage[]> => {
-    const rootId = found[0]?.rootId;
-    return rootId ? messages.ofEvent(pair.roomId, rootId) : found;
+    const first = found.map(async (row) => (row.rootId ? messages.ofEvent(pair.roomId, row.rootId) : [row]));
+    return (await Promise.all(first)).flat();
   };
 
   /** Not remembered: too long ago, or the bridge died between sending it and noting that. */
@@ -102,7 +108,7 @@ export function createMemory({ addresses, messages, matrix }: MemoryDeps): Memor
 
     async ofMessageId(pair, id, authors) {
       for (const author of authors) {
-        const found = await messages.ofMessageId(pair.roomId, author, id);
+        const found = newest(await messages.ofMessageId(pair.roomId, author, id));
         if (found.length > 0) return firstVersion(pair, found);
       }
       // What Matrix users write has its event's ID, whether that is remembered or not.

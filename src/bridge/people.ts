@@ -49,6 +49,8 @@ export function createPeople(deps: PeopleDeps): People {
     const id = text.replace(/^https:\/\/matrix\.to\/#\/|^matrix:u\/|^@/, "").replace(/^(?:@|%40)/, "");
     // A room or an event is no person, though a historical user ID may begin like one.
     if (/^[#!$+]/.test(text) || id === "") return undefined;
+    // Like an address of XMPP or of mail: whoever means a historical user ID with an "@" in it writes all of it.
+    if (id.includes("@") && !id.includes(":")) return undefined;
     const userId = parseUserId(`@${id.includes(":") ? id : `${id}:${homeserverDomain}`}`);
     return userId && isPerson(userId) ? userId : undefined;
   };

@@ -12,6 +12,8 @@ import { resource } from "./matrix-presence.ts";
 export interface PresenceDeps {
   addresses: Addresses;
   bridgeJid: BareJid;
+  /** Whether an XMPP user may use the bridge. */
+  permits(jid: BareJid): boolean;
   /** Whether there is such a Matrix user, as far as the bridge can know. */
   userExists(userId: UserId): Promise<boolean>;
   subscribers: Subscribers;
@@ -38,7 +40,7 @@ export interface Presence {
 const lasting = new Set(["subscribe", "subscribed", "unsubscribe", "unsubscribed"]);
 
 export function createPresence(deps: PresenceDeps): Presence {
-  const { addresses, bridgeJid, userExists, subscribers, statusOf, xmpp, log } = deps;
+  const { addresses, bridgeJid, permits, userExists, subscribers, statusOf, xmpp, log } = deps;
 
   const send = async (type: string, from: BareJid, to: Jid): Promise<void> => {
     // Availability is a resource's, subscription the account's.
@@ -66,7 +68,7 @@ export function createPresence(deps: PresenceDeps): Presence {
     subscriber: BareJid,
   ): Promise<void> => {
     const isBridge = contact === bridgeJid;
-    if (!userId || !(isBridge || (await userExists(userId))))
+    if (!userId || !permits(subscriber) || !(isBridge || (await userExists(userId))))
       return send("unsubscribed", contact, subscriber);
     await subscribers.add(userId, subscriber);
     await send("subscribed", contact, subscriber);
@@ -91,6 +93,7 @@ export function createPresence(deps: PresenceDeps): Presence {
 
   return {
     async announce({ userId, jid }) {
+      if (!permits(jid)) return;
       const contact = userId === addresses.botUserId ? bridgeJid : addresses.jidOfUser(userId);
       await show(userId, contact, jid);
       if (await subscribers.isMutual(userId, jid)) await send("probe", contact, jid);
@@ -108,7 +111,8 @@ export function createPresence(deps: PresenceDeps): Presence {
         case "unsubscribe":
           return onUnsubscribe(userId, contact, subscriber);
         case "probe":
-          if (userId && (await subscribers.has(userId, subscriber))) return show(userId, contact, from);
+          if (userId && permits(subscriber) && (await subscribers.has(userId, subscriber)))
+            return show(userId, contact, from);
           return send("unsubscribed", contact, subscriber);
         case "subscribed":
           if (userId && contact !== bridgeJid) await subscribers.setMutual(userId, subscriber, true);

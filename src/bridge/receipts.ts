@@ -8,7 +8,7 @@ import type { MatrixClient } from "../matrix/client.ts";
 import type { Ephemeral } from "../matrix/ephemeral.ts";
 import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
-import type { ReadMarks } from "../store/store.ts";
+import type { Place, ReadMarks } from "../store/store.ts";
 import type { XmppClient } from "../xmpp/client.ts";
 import { bareOf, type Jid } from "../xmpp/jid.ts";
 import type { Element } from "../xmpp/stanza.ts";
@@ -20,7 +20,7 @@ export interface ReceiptsDeps {
   permissions: Config["permissions"];
   directRooms: Pick<DirectRooms, "ofPair" | "ofRoom">;
   marks: ReadMarks;
-  matrix: Pick<MatrixClient, "markRead" | "send">;
+  matrix: Pick<MatrixClient, "eventsBefore" | "markRead" | "send">;
   xmpp: Pick<XmppClient, "send">;
   /** Whether delivery is shown on Matrix, by events that some clients know. */
   statusEvents: boolean;
@@ -49,10 +49,22 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
   const inOrder = (key: string, work: () => Promise<void>): void =>
     void locks.run(key, work).catch((error) => log.debug("a receipt was not passed on", { key, error }));
 
-  const show = async ({ roomId, eventId, userId }: ReadReceipt): Promise<void> => {
+  /** The newest message of the XMPP user up to an event, which need not be a message: it may be a new name of theirs. */
+  const newestRead = async ({ roomId, eventId }: ReadReceipt, ghost: UserId): Promise<Place | undefined> => {
+    const read = await marks.newestFromXmpp(roomId, eventId);
+    if (read) return read;
+    for (const { event_id: earlier } of await matrix.eventsBefore(ghost, roomId, eventId)) {
+      const found = await marks.newestFromXmpp(roomId, earlier);
+      if (found) return found;
+    }
+    return undefined;
+  };
+
+  const show = async (receipt: ReadReceipt): Promise<void> => {
+    const { roomId, userId } = receipt;
     const room = await directRooms.ofRoom(roomId);
     if (room?.userId !== userId || levelOf(permissions, userId) === "block") return;
-    const read = await marks.newestFromXmpp(roomId, eventId);
+    const read = await newestRead(receipt, addresses.ghostOf(room.jid));
     if (!read || !(await marks.advance(roomId, "matrix", read.position))) return;
     const ends = { from: addresses.jidOfUser(userId), to: room.jid };
     await xmpp.send(toWord({ kind: "displayed", id: read.messageId }, ends));

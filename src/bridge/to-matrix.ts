@@ -3,14 +3,14 @@ import type { Addresses } from "../mapping/addresses.ts";
 import { mentionedIn } from "../mapping/mentions.ts";
 import { toContents } from "../mapping/messages.ts";
 import { idsOfStanza, referencesOfStanza } from "../mapping/references.ts";
-import { isEventId, relateContent, type StanzaFacts, saidIn } from "../mapping/relations.ts";
+import { relateContent, type StanzaFacts, saidIn } from "../mapping/relations.ts";
 import { mayQuoteUnmarked, withoutLegacyQuotation } from "../mapping/replies.ts";
 import { readSharedLinks } from "../mapping/shared-links.ts";
 import type { MatrixClient } from "../matrix/client.ts";
 import { type Content, readString } from "../matrix/event.ts";
 import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
 import type { Media } from "../media/media.ts";
-import type { Messages } from "../store/store.ts";
+import type { Messages, StoredMessage } from "../store/store.ts";
 import type { Element } from "../xmpp/stanza.ts";
 import { type Memory, type Pair, withStanzaIds } from "./memory.ts";
 
@@ -31,6 +31,8 @@ export type ToMatrix = (
 ) => Promise<{
   parts: Part[];
   whyNone: string;
+  /** Parts of an earlier version for which the new one has nothing. */
+  surplus: EventId[];
   /** Remembers that a part has become an event. */
   note(roomId: RoomId, eventId: EventId, part: number): Promise<void>;
 }>;
@@ -46,22 +48,27 @@ const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
 export function createToMatrix(deps: ToMatrixDeps): ToMatrix {
   const { addresses, memory, messages, matrix, media } = deps;
 
-  const factsOf = async (message: Element, pair: Pair): Promise<StanzaFacts> => {
+  const factsOf = async (
+    message: Element,
+    pair: Pair,
+  ): Promise<StanzaFacts & { replaced: StoredMessage[] }> => {
     const { replaces, repliesTo, thread } = referencesOfStanza(message);
     const [theirs, ours] = [pair.jid, addresses.jidOfUser(pair.userId)];
     const mentions = mentionedIn(message).flatMap((jid) => addresses.userOfJid(jid) ?? []);
     const authors = repliesTo?.to === theirs ? [theirs, ours] : [ours, theirs];
     // XEP-0308 §4: only what the same bare JID has sent.
-    const [[first], [target], [root]] = [
+    const [replaced, [target], [root]] = [
       replaces ? await memory.ofMessageId(pair, replaces, [theirs]) : [],
       repliesTo ? await memory.ofMessageId(pair, repliesTo.id, authors) : [],
       thread ? await memory.ofMessageId(pair, thread, [ours, theirs]) : [],
     ];
+    const [first] = replaced;
     const isUnmarked = target && mayQuoteUnmarked(message);
     const original =
       isUnmarked && (await matrix.event(addresses.ghostOf(theirs), pair.roomId, target.eventId));
     const body = original && readString(original.content, "body");
     return {
+      replaced: replaced.filter(({ isRedacted }) => !isRedacted),
       mentions,
       ...(replaces && { first: first?.isRedacted ? "removed" : (first?.eventId ?? "unknown") }),
       ...(target && { repliesTo: target.eventId }),
@@ -71,28 +78,38 @@ export function createToMatrix(deps: ToMatrixDeps): ToMatrix {
   };
 
   /** Files come before the text beside them, each copied only when its turn has come. */
-  const partsOf = (message: Element, ghost: UserId, facts: StanzaFacts): Part[] => {
+  const partsOf = (
+    message: Element,
+    ghost: UserId,
+    { replaced, ...facts }: Awaited<ReturnType<typeof factsOf>>,
+  ): Part[] => {
     const said = saidIn(message, facts);
     const shared = readSharedLinks(said);
     const texts = toContents(shared?.rest ?? said, addresses.userOfJid);
     const ids = idsOfStanza(message);
     const relate = (content: Content, of: StanzaFacts) => withStanzaIds(relateContent(content, of), ids);
-    // A message is answered or replaced by one other, not by several.
+    // A message is answered by one other, not by several, and each part of it replaced by one.
     const { first: _, repliesTo: __, ...others } = facts;
+    const factsFor = (index: number): StanzaFacts => {
+      const first = replaced[index]?.eventId;
+      return index === 0 ? facts : { ...others, ...(first && { first }) };
+    };
     const made = [
       ...(shared?.files ?? []).map((file) => once(() => media.importFile(file, ghost))),
       ...texts.map((text) => async () => text),
     ];
-    return made.map((content, index) => async () => relate(await content(), index === 0 ? facts : others));
+    return made.map((content, index) => async () => relate(await content(), factsFor(index)));
   };
 
   return async (message, pair) => {
     const facts = await factsOf(message, pair);
-    const { first, repliesTo, thread } = facts;
+    const { first, repliesTo, thread, replaced } = facts;
     const ghost = addresses.ghostOf(pair.jid);
     const isRemoved = first === "removed";
+    const parts = isRemoved ? [] : partsOf(message, ghost, facts);
     return {
-      parts: isRemoved ? [] : partsOf(message, ghost, facts),
+      parts,
+      surplus: parts.length === 0 ? [] : replaced.slice(parts.length).map(({ eventId }) => eventId),
       whyNone: isRemoved ? "it corrects what its sender has retracted" : "it says nothing",
       note: (roomId, eventId, part) =>
         messages.save({
@@ -105,7 +122,7 @@ export function createToMatrix(deps: ToMatrixDeps): ToMatrix {
           jid: pair.jid,
           // No archive gives IDs to what is sent to a component, so whoever says so is wrong.
           stanzaId: undefined,
-          rootId: part === 0 && isEventId(first) ? first : undefined,
+          rootId: replaced[part]?.eventId,
           replyTo: repliesTo,
           threadId: thread,
           isRedacted: false,

@@ -42,7 +42,7 @@ type Crossing =
       sent?: () => Promise<void>;
     }
   | { kind: "nothing"; why: string }
-  | { kind: "refused"; sentence: string };
+  | { kind: "refused"; sentence: string; isRare?: boolean };
 
 const nothing = (why: string): Crossing => ({ kind: "nothing", why });
 

@@ -16,12 +16,13 @@ import { type Spoken, type Telling, toSpoken, toTexts } from "./text/message-tex
 import type { NameOf } from "./text/plain-text.ts";
 import type { Mentionable, Tree } from "./text/tree.ts";
 import { toXhtmlIm } from "./text/xhtml-im.ts";
+import { type Refusal, unbridgedType, wordless } from "./unbridged.ts";
 
 export type Crossing =
   | { kind: "stanza"; stanza: Element }
   | { kind: "nothing" }
   /** It cannot cross, and the sender is to be told in these words. */
-  | { kind: "refused"; sentence: string };
+  | ({ kind: "refused" } & Refusal);
 
 const filePrefixes: Record<string, string> = {
   "m.image": "[image]",
@@ -31,9 +32,8 @@ const filePrefixes: Record<string, string> = {
 };
 
 function roomMessage(content: Content, telling: Telling): Spoken | undefined {
-  const [body, msgtype] = [readString(content, "body"), readString(content, "msgtype")];
-  // Redacted before it got here, or empty from the start.
-  if (!body || msgtype === undefined) return undefined;
+  const [body, msgtype = "m.text"] = [readString(content, "body"), readString(content, "msgtype")];
+  if (!body) return undefined;
   if (msgtype === "m.location") {
     const place = locationSpoken(content);
     if (place) return { ...place, mentions: [] };
@@ -55,9 +55,15 @@ function plainText(content: Content): string | undefined {
 }
 
 /** What an event of a type without a mapping says to clients that do not know it either. */
-function fallbackBody(event: MatrixEvent): string {
+function fallbackBody(event: MatrixEvent): string | undefined {
   const poll = readPoll(event);
-  return poll ? pollBody(poll) : (plainText(event.content) ?? `[${event.type}]`);
+  return poll ? pollBody(poll) : plainText(event.content) || undefined;
+}
+
+function withoutWords({ type, content }: MatrixEvent): Crossing {
+  // Redacted before it got here, or empty from the start.
+  const isEmpty = Object.keys(content).length === 0 || content.body === "";
+  return isEmpty ? { kind: "nothing" } : { kind: "refused", ...wordless(type) };
 }
 
 export interface Way {
@@ -86,7 +92,7 @@ export function toStanza(event: MatrixEvent, { from, to, jidOf, xhtmlIm }: Way, 
       const personOf = (id: Mentionable) => (id.startsWith("@") ? jidOf?.(id as UserId) : undefined);
       const xhtmlOf = xhtmlIm ? (tree: Tree) => toXhtmlIm(tree, personOf) : undefined;
       const spoken = roomMessage(event.content, { nameOf, xhtmlOf });
-      if (!spoken) return { kind: "nothing" };
+      if (!spoken) return withoutWords(event);
       const mentions = spoken.mentions.flatMap(({ userId, begin, end }) => {
         const jid = jidOf?.(userId);
         return jid ? [mention(jid, begin, end)] : [];
@@ -97,16 +103,13 @@ export function toStanza(event: MatrixEvent, { from, to, jidOf, xhtmlIm }: Way, 
       return stanza(`[sticker] ${readString(event.content, "body") ?? ""}`.trimEnd());
     case "m.reaction":
       return stanza(reactionLine(event));
-    case "m.room.encrypted":
-      return {
-        kind: "refused",
-        sentence: "The bridge cannot read encrypted messages; use a room without encryption.",
-      };
-    case "m.call.invite":
-      return { kind: "refused", sentence: "Calls cannot cross the bridge." };
-    default:
-      // The rest of a call's signalling is nothing that a person has said.
-      return event.type.startsWith("m.call.") ? { kind: "nothing" } : stanza(fallbackBody(event));
+    default: {
+      const refusal = unbridgedType(event.type);
+      if (refusal === "signalling") return { kind: "nothing" };
+      if (refusal) return { kind: "refused", ...refusal };
+      const body = fallbackBody(event);
+      return body === undefined ? withoutWords(event) : stanza(body);
+    }
   }
 }
 
@@ -125,12 +128,14 @@ const spoken: {
   {
     namespace: NS.fileSharing,
     name: "file-sharing",
-    text: () => "shared a file in a way that the bridge cannot follow",
+    // COMPAT(Dino, since 0.5): it shares a file before it has uploaded it, and says in another message where it is.
+    text: (_, sharing) =>
+      sharing.getChild("sources") !== undefined && "shared a file in a way that the bridge cannot follow",
   },
   {
     namespace: NS.conference,
     name: "x",
-    text: (_, { attrs }) => `invites you to the XMPP room ${attrs.jid}`,
+    text: (_, { attrs }) => attrs.jid !== undefined && `invites you to the XMPP room ${attrs.jid}`,
   },
 ];
 

@@ -91,8 +91,14 @@ function repliesTo(stanza: Element): Pick<StanzaReferences, "repliesTo"> {
   return id === undefined ? {} : { repliesTo: { id, to: to && bareJid(to.local, to.domain) } };
 }
 
+/** COMPAT(XEP-0424 before 0.4): the retraction is in another element, which names the message. */
+const fastenedRetraction = (stanza: Element): Element | undefined => {
+  const fastening = readChild(stanza, NS.fasten, "apply-to");
+  return fastening && readChild(fastening, NS.retract0, "retract") ? fastening : undefined;
+};
+
 export function referencesOfStanza(stanza: Element): StanzaReferences {
-  const retracts = idOf(readChild(stanza, NS.retract, "retract"));
+  const retracts = idOf(readChild(stanza, NS.retract, "retract")) ?? idOf(fastenedRetraction(stanza));
   if (retracts) return { retracts };
   const reactsTo = idOf(readChild(stanza, NS.reactions, "reactions"));
   const replaces = idOf(readChild(stanza, NS.correct, "replace"));
@@ -105,8 +111,14 @@ export function referencesOfStanza(stanza: Element): StanzaReferences {
   };
 }
 
-/** What the sender itself calls a stanza: its `id`, and XEP-0359 0.7 `<origin-id/>`. */
-export const idsOfStanza = (stanza: Element): Pick<KnownMessage, "messageId" | "originId"> => ({
-  messageId: idOf(stanza),
-  originId: idOf(readChild(stanza, NS.stableId, "origin-id")),
-});
+/**
+ * What the sender itself calls a stanza: its `id`, and XEP-0359 0.7 `<origin-id/>`. What is attached to an earlier
+ * stanza (XEP-0367 0.3), such as where Dino's file is, goes by the ID of that.
+ */
+export function idsOfStanza(stanza: Element): Pick<KnownMessage, "messageId" | "originId"> {
+  const attachedTo = idOf(readChild(stanza, NS.attaching, "attach-to"));
+  const originId = idOf(readChild(stanza, NS.stableId, "origin-id"));
+  return attachedTo
+    ? { messageId: attachedTo, originId: originId ?? idOf(stanza) }
+    : { messageId: idOf(stanza), originId };
+}

@@ -42,7 +42,7 @@ export interface StanzaFacts {
   mentions?: readonly UserId[];
 }
 
-export const isEventId = (first: StanzaFacts["first"]): first is EventId =>
+const isEventId = (first: StanzaFacts["first"]): first is EventId =>
   first !== undefined && first !== "unknown" && first !== "removed";
 
 /** What a stanza says, apart from what it refers to. */

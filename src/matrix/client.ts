@@ -232,6 +232,18 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
       }
     },
 
+    /** The events just before one, the newest first; none where the ghost may not see it. */
+    async eventsBefore(ghost: UserId, roomId: RoomId, eventId: EventId): Promise<MatrixEvent[]> {
+      try {
+        const path = `${room(roomId)}/context/${segment(eventId)}`;
+        const body = await get(`read around ${eventId}`, path, ghost, { limit: "20" });
+        return chunkOf({ chunk: body.events_before });
+      } catch (error) {
+        if (error instanceof MatrixError && (error.status === 404 || error.status === 403)) return [];
+        throw error;
+      }
+    },
+
     /** The reactions to an event, the first hundred of them. */
     async reactions(ghost: UserId, roomId: RoomId, eventId: EventId): Promise<MatrixEvent[]> {
       const path = `/_matrix/client/v1/rooms/${segment(roomId)}/relations/${segment(eventId)}/m.annotation/m.reaction`;

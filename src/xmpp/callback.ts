@@ -2,6 +2,7 @@
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from "express";
 import { BodyError, readBody } from "../http/body.ts";
 import { readBasic, sameSecret } from "../http/credentials.ts";
+import { createRateLimit } from "../http/rate-limit.ts";
 import type { Strangers } from "../http/strangers.ts";
 import type { Log } from "../ops/log.ts";
 import type { ArrivalOrder } from "./arrival-order.ts";
@@ -76,20 +77,26 @@ function checkSender(req: Request, stanza: Element): void {
   throw new StanzaSyntaxError("its sender is not the one that Prosody named");
 }
 
-const errors =
-  ({ order, log }: CallbackDeps): ErrorRequestHandler =>
-  (error, req, res, _next) => {
+/** Anybody on XMPP may cause them, so their lines are counted. */
+const malformedLines = { points: 10, seconds: 60 };
+
+const errors = ({ order, log }: CallbackDeps): ErrorRequestHandler => {
+  const lines = createRateLimit(malformedLines);
+  return async (error, req, res, _next) => {
     order.ignore(req.socket);
     if (res.headersSent) return void res.destroy();
     const status = statusOf(error);
     if (status !== undefined) {
-      log.warn("a callback that is no stanza was refused", { error });
-      return answer(res, status);
+      answer(res, status);
+      const isMuch = (await lines.take("all")) !== undefined;
+      if (!isMuch) log.warn("a callback that is no stanza was refused", { error });
+      return;
     }
     // Any 5xx but 507 would make a MUC remove the addressee; "resource-constraint, wait" says try again.
     log.error("a stanza could not be stored and was refused", { error });
     answer(res, 429);
   };
+};
 
 /** The route at `/xmpp/callback`. */
 export function callbackRoutes(deps: CallbackDeps): Router {

@@ -1,4 +1,8 @@
-/** What an address of the bridge is and can do: XEP-0030 2.5, with contact addresses by XEP-0157 1.1. */
+/**
+ * What an address of the bridge is and can do: XEP-0030 2.5, with contact addresses by XEP-0157 1.1, and as presence
+ * tells it by XEP-0115 1.6.
+ */
+import { createHash } from "node:crypto";
 import { type Addressee, type Answers, IqRefusal } from "./iq-answer.ts";
 import { NS } from "./namespaces.ts";
 import { type Element, xml } from "./stanza.ts";
@@ -17,14 +21,41 @@ export interface DiscoveryDeps {
 const everywhere = [NS.discoInfo, NS.discoItems, NS.lastActivity, NS.ping, NS.time, NS.vcard, NS.version];
 const bridgeOnly = [NS.gateway, NS.search];
 /** What clients may send to a Matrix user, beyond a body. */
-const usersOnly = [NS.correct, NS.fallback, NS.reactions, NS.reply, NS.retract];
+const usersOnly = [
+  NS.chatMarkers,
+  NS.chatStates,
+  NS.correct,
+  NS.fallback,
+  NS.fileSharing,
+  NS.outOfBand,
+  NS.reactions,
+  NS.receipts,
+  NS.reply,
+  NS.retract,
+];
+const ofUsers = [...everywhere, ...usersOnly];
+
+/** Of a Matrix user's one resource: the same for all of them, so that clients ask once. */
+const client = { category: "client", type: "web", name: "Causeway" };
+/** XEP-0115 §5.1. */
+const capsHash = createHash("sha1")
+  .update([`${client.category}/${client.type}//${client.name}`, ...ofUsers.toSorted(), ""].join("<"))
+  .digest("base64");
+/** It only has to be the bridge's own. */
+const capsNode = "urn:x-causeway";
+
+/** COMPAT(Gajim): it tells nobody that its user is typing whose presence does not say that they want to know. */
+export const capabilities = (): Element =>
+  xml("c", { xmlns: NS.caps, hash: "sha-1", node: capsNode, ver: capsHash });
 
 function identity(addressee: Addressee, isFullJid: boolean): Element {
   if (addressee.kind === "bridge") {
     return xml("identity", { category: "gateway", type: "matrix", name: "Causeway" });
   }
-  const type = isFullJid ? { category: "client", type: "web" } : { category: "account", type: "registered" };
-  return xml("identity", { ...type, name: addressee.name });
+  return xml(
+    "identity",
+    isFullJid ? client : { category: "account", type: "registered", name: addressee.name },
+  );
 }
 
 function contactForm(contact: Contact): Element[] {
@@ -47,7 +78,7 @@ function contactForm(contact: Contact): Element[] {
 export function discoveryAnswers({ contact = {}, features = [], discover }: DiscoveryDeps): Answers {
   const whole = (addressee: Addressee, request: Element): Element[] => {
     const isBridge = addressee.kind === "bridge";
-    const offered = isBridge ? [...everywhere, ...bridgeOnly, ...features] : [...everywhere, ...usersOnly];
+    const offered = isBridge ? [...everywhere, ...bridgeOnly, ...features] : ofUsers;
     return [
       identity(addressee, String(request.attrs.to).includes("/")),
       ...offered.map((feature) => xml("feature", { var: feature })),
@@ -58,6 +89,8 @@ export function discoveryAnswers({ contact = {}, features = [], discover }: Disc
     (namespace: string, kind: "info" | "items"): Answers[string] =>
     ({ addressee, request, payload }) => {
       const { node } = payload.attrs;
+      const isCaps = addressee.kind === "user" && kind === "info" && node === `${capsNode}#${capsHash}`;
+      if (isCaps) return xml("query", { xmlns: namespace, node }, ...whole(addressee, request));
       if (node === undefined) {
         return xml("query", { xmlns: namespace }, ...(kind === "info" ? whole(addressee, request) : []));
       }

@@ -86,7 +86,7 @@ test("every question that the bridge knows is answered for itself and for a Matr
   assert.deepEqual(await identityOf(`${julietJid}/matrix`), {
     category: "client",
     type: "web",
-    name: "juliet",
+    name: "Causeway",
   });
   const card = (await romeo.request(julietJid, queries.vcard)).getChild("vCard");
   assert.deepEqual(

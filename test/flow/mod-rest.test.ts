@@ -103,7 +103,8 @@ test("a Matrix ID typed at the prompt of the gateway becomes an address, in ever
   ];
   for (const form of forms) assert.equal(await typed(form), julietJid, form);
   assert.equal(await typed("@nurse:other.example"), "nurse%other.example@bridge.xmpp.test");
-  for (const wrong of ["#cafe:hs.test", "@", "@_xmpp_romeo=40xmpp.test:hs.test", "@_xmpp_bot:hs.test"]) {
+  const ours = ["@_xmpp_romeo=40xmpp.test:hs.test", "@_xmpp_bot:hs.test"];
+  for (const wrong of ["#cafe:hs.test", "@", "romeo@xmpp.test", "juliet@hs.test", ...ours]) {
     assert.equal(await typed(wrong), "jid-malformed", wrong);
   }
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
+import { capabilities } from "../../src/xmpp/discovery.ts";
 import { type Element, errorReply, serialize, xml } from "../../src/xmpp/stanza.ts";
 import { png } from "../media/samples.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -175,7 +176,7 @@ test("a Matrix user's new picture is announced by its hash to those who have the
     ?.getChild("PHOTO")
     ?.getChildText("BINVAL");
   const hash = sha1(Buffer.from(photo ?? "", "base64"));
-  const name = '<nick xmlns="http://jabber.org/protocol/nick">';
+  const name = `${serialize(capabilities())}<nick xmlns="http://jabber.org/protocol/nick">`;
   assert.deepEqual(seen(), [
     `${name}juliet</nick><x xmlns="vcard-temp:x:update"><photo/></x>`,
     `${name}Juliet</nick><x xmlns="vcard-temp:x:update"><photo>${hash}</photo></x>`,

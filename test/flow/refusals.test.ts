@@ -104,6 +104,41 @@ test("who turns on encryption is told at once that nobody reads along any more",
   ]);
 });
 
+test("who begins to share a live location is told that it stays here, and no step of it crosses", async (t) => {
+  const scene = await setScene(t);
+  await scene.start();
+  const roomId = await scene.openChat();
+  const [info, step] = ["org.matrix.msc3672.beacon_info", "org.matrix.msc3672.beacon"];
+  scene.juliet.send(roomId, info, { live: true, timeout: 900_000 }, "@juliet:hs.test");
+  for (const uri of ["geo:45.44,10.99", "geo:45.44,10.98"]) {
+    scene.juliet.send(roomId, step, { "org.matrix.msc3488.location": { uri } });
+  }
+  scene.juliet.send(roomId, info, { live: false, timeout: 900_000 }, "@juliet:hs.test");
+  scene.juliet.sendText(roomId, "Follow me");
+  assert.deepEqual(await scene.romeoHas(1), ["Follow me"]);
+  assert.deepEqual(await scene.julietHas(roomId, 1), [
+    "Live locations cannot cross the bridge. Send where you are now, and romeo@xmpp.test will see that.",
+  ]);
+});
+
+test("events of a type that nobody knows are told about once, and not as a line of their own", async (t) => {
+  const scene = await setScene(t);
+  const bridge = await scene.start();
+  const roomId = await scene.openChat();
+  const eventId = scene.juliet.send(roomId, "org.example.thing", { x: 1 });
+  const notices = await oneNotice(scene, roomId);
+  scene.homeserver.forgetTransactions();
+  scene.juliet.send(roomId, "org.example.thing", { x: 2 });
+  scene.juliet.sendText(roomId, "In plain words");
+  assert.deepEqual(await scene.romeoHas(1), ["In plain words"]);
+  const body =
+    "Your message was not delivered to romeo@xmpp.test. There are no words in it that could be shown (it is of the type org.example.thing).";
+  assert.deepEqual(notices, [{ sender: romeoGhost, body, about: replyTo(eventId) }]);
+  const isSeen = (line: string): boolean => line.includes("found that an earlier attempt had arrived");
+  await waitFor(() => bridge.log.some(isSeen), "the second notice to be left out");
+  assert.equal(noticesIn(scene, roomId).length, 1);
+});
+
 const omemo = (id: string) =>
   xml(
     "message",

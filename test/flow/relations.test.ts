@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Element, serialize, xml } from "../../src/xmpp/stanza.ts";
+import { type Element, readError, serialize, xml } from "../../src/xmpp/stanza.ts";
 import type { Content, RoomEvent } from "../support/fake-rooms.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { eventIn, julietJid, romeoGhost, setScene } from "./scene.ts";
@@ -281,6 +281,15 @@ test("a reaction of Romeo's to what nobody knows is told in words, and hundreds 
   assert.equal(seen.filter(({ type }) => type === "m.reaction").length, 20);
 });
 
+test("reactions that a stranger takes back, and retractions of nothing, open no room", async (t) => {
+  const scene = await setScene(t);
+  await scene.start();
+  await scene.romeo.send(withPayload("r1", undefined, reactions("$unknown")));
+  await scene.romeo.send(withPayload("r2", undefined, xml("retract", { xmlns: ns.retract, id: "r0" })));
+  await waitFor(() => scene.romeo.errors().length === 1, "the retraction to come back");
+  assert.deepEqual(scene.juliet.invites(), []);
+});
+
 test("a retraction of Romeo's removes his message with its versions, and nobody else's", async (t) => {
   const { say, romeo, romeoSays, romeoHeard, julietSaw } = await setConversation(t);
   const hers = say("hers");
@@ -302,6 +311,46 @@ test("a retraction of Romeo's removes his message with its versions, and nobody 
       ["m.room.redaction", first, undefined],
       ["m.room.redaction", seen[1]?.event_id, undefined],
       ["m.room.message", undefined, "end"],
+    ],
+  );
+  const refused = romeo.errors().map((stanza) => [stanza.attrs.id, readError(stanza).condition]);
+  assert.deepEqual(refused, [
+    ["r3", "item-not-found"],
+    ["r4", "item-not-found"],
+  ]);
+});
+
+test("a correction of a long message replaces each of its parts, and leaves none of the old ones", async (t) => {
+  const { romeo, julietSaw } = await setConversation(t);
+  const long = (word: string, count: number): string => `${word} `.repeat(count).trim();
+  const replace = (about: string) => xml("replace", { xmlns: ns.correct, id: about });
+  await romeo.send(withPayload("r1", long("lihgt", 4000)));
+  const [first, second] = (await julietSaw(2)).map(({ event_id }) => event_id);
+  await romeo.send(withPayload("r2", long("light", 4000), replace("r1")));
+  const changes = (seen: RoomEvent[]) =>
+    seen.map(({ content }) => content.redacts ?? (content["m.relates_to"] as Content | undefined)?.event_id);
+  assert.deepEqual(changes(await julietSaw(4)).slice(2), [first, second]);
+  await romeo.send(withPayload("r3", "light", replace("r2")));
+  const seen = await julietSaw(7);
+  assert.deepEqual(changes(seen).slice(4), [first, second, seen[3]?.event_id]);
+});
+
+test("an ID that Romeo's client uses again is his newest message, and the older one stays", async (t) => {
+  const { romeo, romeoSays, julietSaw } = await setConversation(t);
+  await romeoSays("1", "of yesterday");
+  const second = await romeoSays("1", "of todya");
+  await romeo.send(withPayload("2", "of today", xml("replace", { xmlns: ns.correct, id: "1" })));
+  const fasten = xml("apply-to", { xmlns: "urn:xmpp:fasten:0", id: "1" });
+  fasten.append(xml("retract", { xmlns: "urn:xmpp:message-retract:0" }));
+  const [, , correction] = structuredClone(await julietSaw(3));
+  assert.deepEqual(correction?.content["m.relates_to"], { rel_type: "m.replace", event_id: second });
+  await romeo.send(withPayload("3", "This person attempted to retract a previous message", fasten));
+  const seen = await julietSaw(5);
+  assert.deepEqual(
+    seen.slice(3).map(({ type, content }) => [type, content.redacts]),
+    [
+      ["m.room.redaction", second],
+      ["m.room.redaction", correction?.event_id],
     ],
   );
 });

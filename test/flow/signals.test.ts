@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { capabilities } from "../../src/xmpp/discovery.ts";
 import { type Element, serialize, xml } from "../../src/xmpp/stanza.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { julietJid, romeoGhost, setScene } from "./scene.ts";
@@ -116,6 +117,36 @@ test("what a Matrix user has read is shown for the newest message up to there, f
   await has("r1", "r3");
 });
 
+test("a first message counts as read although its sender's new name came after it", async (t) => {
+  const { homeserver, push, shown, acceptChat, julietHas, romeo } = await setSignalScene(t);
+  const roomId = await acceptChat();
+  await romeo.sendText(julietJid, "r1", "r1");
+  await julietHas(roomId, 2);
+  const member = { membership: "join", displayname: "Romeo" };
+  const renamed = homeserver.rooms.send(romeoGhost, roomId, "m.room.member", member, romeoGhost);
+  await push(readBy(roomId, renamed));
+  await waitFor(() => shown().length === 1, "a marker");
+  assert.deepEqual(shown(), [`<displayed xmlns="${markers}" id="r1"/><store xmlns="urn:xmpp:hints"/>`]);
+});
+
+test("who is blocked is let into no roster, and is shown nothing that they were shown before", async (t) => {
+  const { romeo, bridge, start, push } = await setSignalScene(t);
+  const tell = (presence: string) => push({ type: "m.presence", sender: juliet, content: { presence } });
+  await romeo.send(xml("presence", { type: "subscribe", to: julietJid }));
+  await waitFor(() => romeo.inbox.length === 3, "to be in the roster");
+  await bridge.stop();
+  const again = await start({ config: { permissions: { "*": "user", "romeo@xmpp.test": "block" } } });
+  await waitFor(() => again.log.some((line) => line.includes("told subscribers again")), "the return");
+  await tell("unavailable");
+  await romeo.send(xml("presence", { type: "probe", to: julietJid }));
+  await romeo.send(xml("presence", { type: "subscribe", to: julietJid }));
+  await waitFor(() => romeo.inbox.length >= 5, "two refusals");
+  assert.deepEqual(
+    romeo.inbox.map(({ attrs }) => attrs.type ?? ""),
+    ["subscribed", "", "subscribe", "unsubscribed", "unsubscribed"],
+  );
+});
+
 test("what an XMPP user has read is a receipt of their ghost, forward only, and unknown messages are none", async (t) => {
   const { homeserver, juliet: user, romeoHas, word, openChat, prosody, chat } = await setSignalScene(t);
   const roomId = await openChat();
@@ -220,7 +251,7 @@ test("a Matrix user's presence reaches those who have them in the roster, each c
   const { romeo, push, homeserver, start, bridge, prosody } = await setSignalScene(t);
   homeserver.user("juliet").setProfile("Juliet Capulet");
   const tell = (content: object) => push({ type: "m.presence", sender: juliet, content });
-  const tail = `<nick xmlns="http://jabber.org/protocol/nick">Juliet Capulet</nick><x xmlns="vcard-temp:x:update"><photo/></x>`;
+  const tail = `${serialize(capabilities())}<nick xmlns="http://jabber.org/protocol/nick">Juliet Capulet</nick><x xmlns="vcard-temp:x:update"><photo/></x>`;
   const seen = (): string[] =>
     romeo.inbox
       .filter(({ name, attrs }) => name === "presence" && (!attrs.type || attrs.type === "unavailable"))
@@ -232,12 +263,12 @@ test("a Matrix user's presence reaches those who have them in the roster, each c
   };
   await tell({ presence: "offline" });
   await romeo.send(xml("presence", { type: "subscribe", to: julietJid }));
-  assert.equal(await has(1), tail);
+  assert.equal(await has(1), "unavailable");
   await tell({ presence: "online", status_msg: "in the <orchard>" });
   assert.equal(await has(2), `<status>in the &lt;orchard&gt;</status>${tail}`);
   await tell({ presence: "online", status_msg: "in the <orchard>", last_active_ago: 5 });
   await tell({ presence: "unavailable", last_active_ago: 60_000 });
-  assert.match(await has(3), /^<show>away<\/show><idle xmlns="urn:xmpp:idle:1" since="20[^"]+Z"\/><nick /);
+  assert.match(await has(3), /^<show>away<\/show><idle xmlns="urn:xmpp:idle:1" since="20[^"]+Z"\/><c /);
   await tell({ presence: "offline" });
   assert.equal(await has(4), "unavailable");
   await romeo.send(xml("presence", { type: "probe", to: julietJid }));

@@ -55,7 +55,8 @@ suite("Matrix to XMPP", () => {
     ],
     ["an extensible event is its text", "org.x", { "org.matrix.msc1767.text": "x" }, "x"],
     ["an event of an unknown type is its body", "org.x", { body: "x" }, "x"],
-    ["an event of an unknown type without words is named", "org.x", {}, "[org.x]"],
+    ["a text without a type is its body", "m.room.message", { body: "x" }, "x"],
+    ["a text of a type that is none is its body", "m.room.message", { msgtype: 1, body: "x" }, "x"],
   ];
   for (const [title, type, content, body] of rows) {
     test(title, () => assert.equal(crossed(type, content), message(body)));
@@ -63,7 +64,27 @@ suite("Matrix to XMPP", () => {
 
   test("a message that was redacted before it came is nothing", () => {
     assert.equal(crossed("m.room.message", {}), "nothing");
-    assert.equal(crossed("m.room.message", { msgtype: "m.text", body: 1 }), "nothing");
+    assert.equal(crossed("org.x", {}), "nothing");
+  });
+
+  test("what has no words is not left out in silence", () => {
+    assert.match(crossed("m.room.message", { msgtype: "m.text", body: 1 }), /^refused: There are no words/);
+    assert.match(crossed("m.poll.start", { "m.poll": 1 }), /^refused: There are no words/);
+    assert.match(crossed("org.x", { x: 1 }), /^refused: .*of the type org\.x/);
+  });
+
+  test("a call rings by whichever event it begins with, and Element's signalling is nobody's message", () => {
+    const notification = { notification_type: "ring", lifetime: 30000 };
+    assert.match(crossed("org.matrix.msc4075.rtc.notification", notification), /^refused: Calls cannot/);
+    for (const type of [
+      "org.matrix.call.sdp_stream_metadata_changed",
+      "io.element.call.encryption_keys",
+      "org.matrix.msc4310.rtc.decline",
+      "m.key.verification.cancel",
+      "org.matrix.msc3672.beacon",
+    ]) {
+      assert.equal(crossed(type, { x: 1 }), "nothing");
+    }
   });
 
   test("an encrypted message and a call are refused in words, a call's signalling is nothing", () => {
@@ -133,6 +154,7 @@ suite("XMPP to Matrix", () => {
       "<x xmlns='jabber:x:conference' jid='garden@muc.xmpp.example'/>",
       { msgtype: "m.emote", body: "invites you to the XMPP room garden@muc.xmpp.example" },
     ],
+    ["an invitation to nowhere is nothing", "<x xmlns='jabber:x:conference'/>", undefined],
     ["a chat state is nothing", "<composing xmlns='http://jabber.org/protocol/chatstates'/>", undefined],
     ["a receipt is nothing", "<received xmlns='urn:xmpp:receipts' id='1'/>", undefined],
     ["a marker is nothing", "<displayed xmlns='urn:xmpp:chat-markers:0' id='1'/>", undefined],

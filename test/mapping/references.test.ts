@@ -70,6 +70,16 @@ test("a stanza's IDs are those that its sender gives; what others call it counts
   assert.deepEqual(idsOfStanza(parseStanza("<message/>")), { messageId: undefined, originId: undefined });
 });
 
+test("a file of Dino goes by the ID under which it was shared, and not by that of its link", () => {
+  const attached = "<attach-to xmlns='urn:xmpp:message-attaching:1' id='shared'/>";
+  const ids = (inside: string) => idsOfStanza(parseStanza(`<message id='link'>${inside}</message>`));
+  assert.deepEqual(ids(attached), { messageId: "shared", originId: "link" });
+  assert.deepEqual(ids(`${attached}<origin-id xmlns='urn:xmpp:sid:0' id='o'/>`), {
+    messageId: "shared",
+    originId: "o",
+  });
+});
+
 test("whoever is mentioned is found again, whatever their address", () => {
   fc.assert(
     fc.property(bareJids, (jid) => {

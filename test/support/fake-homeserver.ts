@@ -112,6 +112,11 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
       ...(since > 0 && { end: String(since) }),
     };
   };
+  const context = (userId: string, roomId: string, eventId: string): Content => {
+    const event = rooms.event(userId, roomId, eventId);
+    const history = rooms.history(userId, roomId);
+    return { event, events_before: history.slice(0, history.indexOf(event)).reverse().slice(0, 10) };
+  };
   const members = (userId: string, roomId: string): Content => {
     rooms.history(userId, roomId);
     const newest = new Map<string, RoomEvent>();
@@ -189,6 +194,7 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
           }),
         }),
       ],
+      ["GET", `${room}/context/([^/]+)`, (u, [id = "", eventId = ""]) => context(u, id, eventId)],
       ["GET", `${room}/event/([^/]+)`, (u, [id = "", eventId = ""]) => ({ ...rooms.event(u, id, eventId) })],
       [
         "GET",

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import test from "node:test";
+import { capabilities } from "../../src/xmpp/discovery.ts";
 import { createIqAnswers, type IqDeps } from "../../src/xmpp/iq.ts";
 import type { BareJid } from "../../src/xmpp/jid.ts";
 import { errorReply, parseStanza, serialize, xml } from "../../src/xmpp/stanza.ts";
@@ -64,9 +66,14 @@ const common = [
 ];
 const features = featureList([
   ...common,
+  "urn:xmpp:chat-markers:0",
+  "http://jabber.org/protocol/chatstates",
   "urn:xmpp:message-correct:0",
   "urn:xmpp:fallback:0",
+  "urn:xmpp:sfs:0",
+  "jabber:x:oob",
   "urn:xmpp:reactions:0",
+  "urn:xmpp:receipts",
   "urn:xmpp:reply:0",
   "urn:xmpp:message-retract:1",
 ]);
@@ -81,7 +88,22 @@ test("the bridge is a gateway to Matrix, a user an account, and their resource a
   );
   const name = 'name="Juliet &lt;C&gt;"';
   assert.equal(await ask(juliet, info), infoOf(`category="account" type="registered" ${name}`));
-  assert.equal(await ask(`${juliet}/matrix`, info), infoOf(`category="client" type="web" ${name}`));
+  assert.equal(await ask(`${juliet}/matrix`, info), infoOf('category="client" type="web" name="Causeway"'));
+});
+
+test("what presence says that a client of a Matrix user can do is what it says when asked", async () => {
+  const { node, ver, hash } = capabilities().attrs;
+  const answer = await ask(
+    `${juliet}/matrix`,
+    `<query xmlns='http://jabber.org/protocol/disco#info' node='${node}#${ver}'/>`,
+  );
+  const query = parseStanza(`<message>${answer}</message>`).getChildElements()[0];
+  assert.equal(query?.attrs.node, `${node}#${ver}`);
+  const vars = (query?.getChildren("feature") ?? []).map(({ attrs }) => String(attrs.var));
+  const { category, type, name } = query?.getChild("identity")?.attrs ?? {};
+  // XEP-0115 §5.1.
+  const text = [`${category}/${type}//${name}`, ...vars.toSorted(), ""].join("<");
+  assert.deepEqual([hash, ver], ["sha-1", createHash("sha1").update(text).digest("base64")]);
 });
 
 test("there are no items, and a node that nobody offers is not found", async () => {

@@ -2,6 +2,7 @@
 import { type Content, readString } from "../../matrix/event.ts";
 import { NS } from "../../xmpp/namespaces.ts";
 import { type Element, readChild, xml } from "../../xmpp/stanza.ts";
+import { paragraphsOf, linesOf as textLinesOf } from "./lines.ts";
 import { readMarkup } from "./markup.ts";
 import { type MxidOf, parseMatrixHtml, toTextContent } from "./matrix-html.ts";
 import type { NameOf } from "./plain-text.ts";
@@ -85,10 +86,19 @@ export function toSpoken(content: Content, { nameOf, xhtmlOf }: Telling = {}): S
   };
 }
 
+const isUnstyled = (stanza: Element): boolean => readChild(stanza, NS.styling, "unstyled") !== undefined;
+
+/** Of a body, or a part of one, to which nothing points. */
+function plainTreeOf(stanza: Element, body: string): Tree {
+  if (!isUnstyled(stanza)) return parseStyling(body);
+  const edges = { isFirst: true, isLast: true };
+  return paragraphsOf(textLinesOf(body, 0), ({ text }) => [{ kind: "text", text }], edges);
+}
+
 function treeOf(stanza: Element, body: string): Tree {
   const tree = readXhtmlIm(stanza) ?? readMarkup(stanza, body);
   if (tree) return tree;
-  return readChild(stanza, NS.styling, "unstyled") ? [paragraph(body)] : parseStyling(body);
+  return plainTreeOf(stanza, body);
 }
 
 function inSpoiler(reason: string, tree: Tree): Tree {
@@ -114,7 +124,7 @@ export function toTexts(stanza: Element, { above = "", body, below = "" }: Said,
   const isEmote = above === "" && /^\/me\s/.test(body);
   const msgtype = isEmote ? "m.emote" : stanza.attrs.type === "headline" ? "m.notice" : "m.text";
   const spoiler = readChild(stanza, NS.spoiler, "spoiler")?.getText().slice(0, maxReason);
-  const parts = splitBody(above + body + below, maxBodyBytes);
+  const parts = splitBody(above + body + below, maxBodyBytes, !isUnstyled(stanza));
   return parts.map((part, index): Content => {
     const start = isEmote && index === 0 ? part.slice(0, 4) : "";
     const whole = (): Tree => [
@@ -122,7 +132,7 @@ export function toTexts(stanza: Element, { above = "", body, below = "" }: Said,
       ...withoutStart(start, treeOf(stanza, body)),
       ...(below === "" ? [] : [paragraph(below.trim())]),
     ];
-    const tree = parts.length === 1 ? whole() : parseStyling(part);
+    const tree = parts.length === 1 ? whole() : plainTreeOf(stanza, part);
     const hidden = spoiler === undefined ? undefined : inSpoiler(spoiler, tree);
     const words = part.slice(start.length);
     const plain = spoiler === undefined ? words : `[spoiler${spoiler && `: ${spoiler}`}] ||${words}||`;

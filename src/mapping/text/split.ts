@@ -41,9 +41,10 @@ function openFence(part: string, before: string | undefined): string | undefined
 }
 
 /**
- * Parts of at most so many bytes, which must be at least 200. Code that is cut (XEP-0393 §6.1.2) is code in each part.
+ * Parts of at most so many bytes, which must be at least 200. Code that is cut (XEP-0393 §6.1.2) is code in each part,
+ * unless the text is not styled at all.
  */
-export function splitBody(body: string, maxBytes: number): string[] {
+export function splitBody(body: string, maxBytes: number, isStyled = true): string[] {
   const parts: string[] = [];
   let open: string | undefined;
   let begin = 0;
@@ -53,7 +54,7 @@ export function splitBody(body: string, maxBytes: number): string[] {
     const left = room - new TextEncoder().encode(head).length;
     const { end, next } = endWithin(body, begin, reach(body, begin, left));
     const part = body.slice(begin, end);
-    open = openFence(part, open);
+    open = isStyled ? openFence(part, open) : undefined;
     parts.push(head + part + (open === undefined || end === body.length ? "" : `\n${fence}`));
     begin = next;
   } while (begin < body.length);

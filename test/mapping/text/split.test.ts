@@ -45,3 +45,8 @@ test("no part is too long, and no word is lost or moved", () => {
     { numRuns: 500 },
   );
 });
+
+test("a fence in a text that is not styled is text in each part", () => {
+  const body = `\`\`\`\n${"a ".repeat(150)}`;
+  assert.equal(splitBody(body, 200, false).join(" "), body);
+});
