@@ -6,7 +6,7 @@ import type { EventId, RoomId } from "../matrix/ids.ts";
 import type { Job, NewJob } from "../store/store.ts";
 import { StanzaRefusedError } from "../xmpp/client.ts";
 import { type BareJid, bareOf, type Jid } from "../xmpp/jid.ts";
-import { errorReply, parseStanza, serialize } from "../xmpp/stanza.ts";
+import { type Element, errorReply, parseStanza, serialize } from "../xmpp/stanza.ts";
 import type { DirectRooms } from "./direct-rooms.ts";
 import { UndeliverableError } from "./failure.ts";
 
@@ -41,30 +41,39 @@ function rareCause({ type, room_id: roomId }: MatrixEvent, error: unknown): stri
 
 /** The jobs that tell about one that is given up; none where nobody waits for word of it. */
 export function createFollowUps({ addresses, directRooms }: TellDeps) {
-  return async (job: Job, failure: Failure, error: unknown): Promise<NewJob[]> => {
-    const cause = `${job.cause}/told`;
-    if (job.work.kind === "event") {
-      const { event } = job.work;
-      const room = await directRooms.ofRoom(event.room_id);
-      if (!room || event.type === "m.room.member") return [];
-      const detail = error instanceof StanzaRefusedError ? error.error.text : undefined;
-      const content = notDelivered(room.jid, failure.sentence, detail, event.event_id);
-      const ghost = addresses.ghostOf(room.jid);
-      const roomId = event.room_id;
-      const lane = `tell ${roomId}`;
-      const work = { kind: "notice", roomId, ghost, content } as const;
-      const rare = rareCause(event, error);
-      return [
-        rare === undefined ? { lane, cause, work } : { lane, cause: rare, work: { ...work, rare: true } },
-      ];
-    }
-    if (job.work.kind === "stanza") {
-      const stanza = parseStanza(job.work.xml);
-      if (stanza.attrs.type === "error" || !stanza.attrs.from) return [];
-      const { type, condition, sentence: text } = failure;
-      const xml = serialize(errorReply(stanza, { type, condition, text }));
-      return [{ lane: `tell ${bareOf(stanza.attrs.from as Jid)}`, cause, work: { kind: "bounce", xml } }];
-    }
-    return [];
+  const ofEvent = async (event: MatrixEvent, told: string, failure: Failure, error: unknown) => {
+    const { room_id: roomId, event_id: about, type } = event;
+    const room = await directRooms.ofRoom(roomId);
+    if (!room || type === "m.room.member") return [];
+    const detail = error instanceof StanzaRefusedError ? error.error.text : undefined;
+    const content =
+      type === "m.room.redaction"
+        ? { msgtype: "m.notice", body: `This was removed here only. ${failure.sentence}` }
+        : notDelivered(room.jid, failure.sentence, detail, about);
+    const lane = `tell ${roomId}`;
+    const work = { kind: "notice", roomId, ghost: addresses.ghostOf(room.jid), content } as const;
+    const rare = rareCause(event, error);
+    return [
+      rare === undefined
+        ? { lane, cause: told, work }
+        : { lane, cause: rare, work: { ...work, rare: true as const } },
+    ];
+  };
+
+  const ofStanza = (
+    stanza: Element,
+    told: string,
+    { type, condition, sentence: text }: Failure,
+  ): NewJob[] => {
+    if (stanza.attrs.type === "error" || !stanza.attrs.from) return [];
+    const xml = serialize(errorReply(stanza, { type, condition, text }));
+    const lane = `tell ${bareOf(stanza.attrs.from as Jid)}`;
+    return [{ lane, cause: told, work: { kind: "bounce", xml } }];
+  };
+
+  return async ({ cause, work }: Job, failure: Failure, error: unknown): Promise<NewJob[]> => {
+    const told = `${cause}/told`;
+    if (work.kind === "event") return ofEvent(work.event, told, failure, error);
+    return work.kind === "stanza" ? ofStanza(parseStanza(work.xml), told, failure) : [];
   };
 }

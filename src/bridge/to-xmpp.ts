@@ -178,7 +178,8 @@ export function createToXmpp(deps: ToXmppDeps): ToXmpp {
     const parts = await store.messages.ofEvent(roomId, redacts);
     if (parts.length === 0) return nothing("it removes what has not crossed");
     await store.messages.markRedacted(roomId, redacts);
-    if (parts[0]?.userId !== event.sender) return nothing("only its author could remove it on XMPP");
+    if (parts[0]?.userId !== event.sender)
+      return { kind: "refused", sentence: "On XMPP only its author can remove a message." };
     if (parts[0]?.rootId) return nothing("it removes a version, and XMPP only whole messages");
     return { kind: "stanzas", stanzas: retractions(head, parts) };
   };

@@ -10,6 +10,7 @@ import {
   IqRefusal,
   unavailable,
 } from "./iq-answer.ts";
+import { pepAnswers } from "./pep.ts";
 import { type SearchDeps, searchAnswers } from "./search.ts";
 import { type Element, errorReply } from "./stanza.ts";
 import { type VcardDeps, vcardAnswers } from "./vcard.ts";
@@ -34,6 +35,7 @@ export function createIqAnswers(deps: IqDeps): (request: Element) => Promise<Ele
     ...basicAnswers(deps),
     ...discoveryAnswers(deps),
     ...vcardAnswers(deps),
+    ...pepAnswers(deps),
     ...services,
   };
   const known = new Set(Object.keys(all).map((key) => key.replace(/^[gs]et /, "")));

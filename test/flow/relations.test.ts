@@ -355,12 +355,14 @@ test("an ID that Romeo's client uses again is his newest message, and the older 
   );
 });
 
-test("what Juliet removes of Romeo's stays with him, and nothing is said", async (t) => {
+test("what Juliet removes of Romeo's stays with him, and she is told so", async (t) => {
   const { juliet, room, say, romeoSays, romeoHeard } = await setConversation(t);
   juliet.redact(room, await romeoSays("r1", "his"));
   juliet.redact(room, "$unknown");
   say("end");
   assert.deepEqual((await romeoHeard(1)).map(told), ["<body>end</body>"]);
+  const notice = "This was removed here only. On XMPP only its author can remove a message.";
+  await waitFor(() => juliet.received(room).at(-1) === notice, "the notice");
 });
 
 test("relations find their messages after a restart, and when the bridge has forgotten them", async (t) => {

@@ -165,6 +165,56 @@ test("a picture is in the vCard where there is one", async () => {
   assert.match(card, /<PHOTO><TYPE>image\/png<\/TYPE><BINVAL>cGljdHVyZQ==<\/BINVAL><\/PHOTO>/);
 });
 
+const items = (node: string, inner = ""): string =>
+  `<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='${node}'>${inner}</items></pubsub>`;
+const held = (node: string, id: string, inner: string): string =>
+  `<pubsub xmlns="http://jabber.org/protocol/pubsub"><items node="${node}"><item id="${id}">${inner}</item></items></pubsub>`;
+
+test("clients that read names and pictures by personal eventing find them too", async () => {
+  const more = { photoOf: async () => photo };
+  const sha1 = createHash("sha1").update(photo.bytes).digest("hex");
+  const [metadata, data] = ["urn:xmpp:avatar:metadata", "urn:xmpp:avatar:data"];
+  assert.equal(
+    await ask(juliet, items(metadata), "get", { more }),
+    held(
+      metadata,
+      sha1,
+      `<metadata xmlns="${metadata}"><info bytes="7" id="${sha1}" type="image/png"/></metadata>`,
+    ),
+  );
+  const bytes = held(data, sha1, `<data xmlns="${data}">cGljdHVyZQ==</data>`);
+  assert.equal(await ask(juliet, items(data, `<item id='${sha1}'/>`), "get", { more }), bytes);
+  const nick = "http://jabber.org/protocol/nick";
+  assert.equal(
+    await ask(juliet, items(nick)),
+    held(nick, "current", `<nick xmlns="${nick}">Juliet &lt;C&gt;</nick>`),
+  );
+  assert.equal(
+    await ask(juliet, items("urn:xmpp:vcard4")),
+    held(
+      "urn:xmpp:vcard4",
+      "current",
+      '<vcard xmlns="urn:ietf:params:xml:ns:vcard-4.0"><fn><text>Juliet &lt;C&gt;</text></fn><nickname><text>Juliet &lt;C&gt;</text></nickname><url><uri>https://matrix.to/#/@juliet:matrix.example</uri></url></vcard>',
+    ),
+  );
+});
+
+test("where there is no picture, no such node or no person, personal eventing says so", async () => {
+  const metadata = items("urn:xmpp:avatar:metadata");
+  assert.equal(await ask(juliet, metadata), failure("cancel", "item-not-found"));
+  assert.equal(
+    await ask(juliet, items("urn:xmpp:avatar:data", "<item id='other'/>"), "get", {
+      more: { photoOf: async () => photo },
+    }),
+    '<pubsub xmlns="http://jabber.org/protocol/pubsub"><items node="urn:xmpp:avatar:data"/></pubsub>',
+  );
+  for (const node of ["constructor", "urn:xmpp:omemo:2:devices"]) {
+    assert.equal(await ask(juliet, items(node)), failure("cancel", "service-unavailable"));
+  }
+  assert.equal(await ask(bridge, metadata), failure("cancel", "service-unavailable"));
+  assert.equal(await ask(juliet, metadata, "set"), failure("cancel", "not-allowed"));
+});
+
 test("a gateway prompt turns a Matrix ID into an address, and says so where it is none", async () => {
   const gateway = (inner: string) => `<query xmlns='jabber:iq:gateway'>${inner}</query>`;
   assert.match(
