@@ -122,6 +122,23 @@ test("a client sees the name and the picture that a user has on Matrix", { skip 
   assert.match(photo?.getChildText("TYPE") ?? "", /^image\/(png|jpeg|webp)$/);
   const bytes = Buffer.from(photo?.getChildText("BINVAL") ?? "", "base64");
   assert.ok(bytes.length > 20 && bytes.length < 64 * 1024, String(bytes.length));
+
+  const node = (name: string) => {
+    const items = xml("items", { node: name });
+    return ask(
+      `tybalt%hs.test@${bridge}`,
+      xml("pubsub", { xmlns: "http://jabber.org/protocol/pubsub" }, items),
+    );
+  };
+  const itemOf = (answer: Element) => answer.getChild("items")?.getChild("item");
+  const info = itemOf(await node("urn:xmpp:avatar:metadata"))
+    ?.getChild("metadata")
+    ?.getChild("info");
+  assert.equal(info?.attrs.bytes, String(bytes.length));
+  const data = itemOf(await node("urn:xmpp:avatar:data"));
+  assert.equal(data?.attrs.id, info?.attrs.id);
+  assert.deepEqual(Buffer.from(data?.getChildText("data") ?? "", "base64"), bytes);
+  assert.equal(itemOf(await node("http://jabber.org/protocol/nick"))?.getChildText("nick"), "Tybalt");
 });
 
 test("after a restart of Prosody a client that logs in again sees its Matrix contacts online", {
