@@ -1,5 +1,5 @@
 /** The middle, put together: all that stands between the two edges, over clients and a store that are given. */
-import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { createNotifyCommands } from "../commands/notify.ts";
 import { createStatusCommands } from "../commands/status.ts";
 import { createWhois } from "../commands/whois.ts";
@@ -22,6 +22,7 @@ import { NS } from "../xmpp/namespaces.ts";
 import type { IqRequests } from "../xmpp/requests.ts";
 import { createAvatars } from "./avatars.ts";
 import { createBotParts } from "./bot-parts.ts";
+import { createBotProfile } from "./bot-profile.ts";
 import { createCatchUp } from "./catch-up.ts";
 import { createDirectRooms } from "./direct-rooms.ts";
 import { createDispatcher } from "./dispatcher.ts";
@@ -38,6 +39,7 @@ import { createReconciliation } from "./reconcile.ts";
 import { createSignals, type Signals } from "./signals.ts";
 import { createFollowUps } from "./tell.ts";
 import { createThirdParty } from "./third-party.ts";
+import { sha256, txnId } from "./txn-id.ts";
 
 export interface BridgeDeps {
   config: Config;
@@ -83,10 +85,6 @@ export interface Bridge
   /** Starts nothing new and resolves when what runs is done. */
   stop(): Promise<void>;
 }
-
-const sha256 = (text: string) => createHash("sha256").update(text);
-// Synapse takes one transaction ID by two ghosts for one and the same, so the ghost is part of it.
-const txnId = (cause: string, part: string): string => sha256(`${cause}\n${part}`).digest("base64url");
 
 export function createBridge(deps: BridgeDeps): Bridge {
   const { config, store, matrix, media, homeserverHttp, xmpp, requests, log, now, version, problems } = deps;
@@ -155,7 +153,10 @@ export function createBridge(deps: BridgeDeps): Bridge {
     newId: randomUUID,
     log,
   });
+  const avatars = createAvatars({ url: homeserver.url, asToken: appservice.asToken });
+  const botProfile = createBotProfile({ bot: addresses.botUserId, matrix, avatars });
   const reconciliation = createReconciliation({
+    completeBot: botProfile.complete,
     addresses,
     directory: { appserviceId: appservice.id, networkId: "xmpp" },
     store: store.directRooms,
@@ -183,7 +184,7 @@ export function createBridge(deps: BridgeDeps): Bridge {
     photoOf: people.photoOf,
     requests,
     store,
-    avatars: createAvatars({ url: homeserver.url, asToken: appservice.asToken }),
+    avatars,
     now,
   });
   const { toXmpp, toMatrix, changes } = createMessageParts({
@@ -265,7 +266,12 @@ export function createBridge(deps: BridgeDeps): Bridge {
     isOurs: (userId) => userId === addresses.botUserId || addresses.isGhost(userId),
     takeEphemeral: signals.takeEphemeral,
     notify: push.notify,
-    thirdParty: createThirdParty({ addresses, component: prosody.component, ghosts }),
+    thirdParty: createThirdParty({
+      addresses,
+      component: prosody.component,
+      ghosts,
+      icon: botProfile.icon,
+    }),
     userExists: ghosts.exists,
     suspectLoss: () => catchUp.suspect(),
     retryNow: () => dispatcher.retryNow(),

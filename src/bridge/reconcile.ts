@@ -20,6 +20,8 @@ export interface ReconcileDeps {
   store: Pick<StoredRooms, "all">;
   directRooms: DirectRooms;
   botRooms: BotRooms;
+  /** Gives the bot the name and picture that it lacks. */
+  completeBot(): Promise<void>;
   matrix: MatrixClient;
   log: Log;
 }
@@ -34,7 +36,7 @@ export interface Reconciliation {
 const concurrency = 2;
 
 export function createReconciliation(deps: ReconcileDeps): Reconciliation {
-  const { addresses, directory, store, directRooms, botRooms, matrix, log } = deps;
+  const { addresses, directory, store, directRooms, botRooms, completeBot, matrix, log } = deps;
   const limit = pLimit(concurrency);
   let running: Promise<void> | undefined;
   const stopping = new AbortController();
@@ -91,6 +93,7 @@ export function createReconciliation(deps: ReconcileDeps): Reconciliation {
   const run = async (): Promise<void> => {
     // Not every homeserver makes the bot when it reads the registration, and nobody else can act as it.
     await matrix.register(localpartOf(addresses.botUserId));
+    await completeBot().catch((error) => log.info("the bot has no name or picture yet", { error }));
     const bot = await botRooms.reconcile(signal);
     const ghosts = await ofGhosts();
     if (signal.aborted) return;

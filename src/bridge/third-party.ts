@@ -11,10 +11,18 @@ import {
 import type { ThirdParty } from "../matrix/third-party.ts";
 import type { Ghosts } from "./ghosts.ts";
 
-export function createThirdParty({ ghosts, ...network }: Network & { ghosts: Ghosts }): ThirdParty {
+export interface ThirdPartyDeps extends Network {
+  ghosts: Ghosts;
+  /** An mxc:// URI, or "" while there is none. */
+  icon(): string;
+}
+
+export function createThirdParty({ ghosts, icon, ...network }: ThirdPartyDeps): ThirdParty {
   const one = <T>(value: T | undefined): T[] => (value === undefined ? [] : [value]);
   return {
-    protocols: { xmpp: protocol },
+    get protocols() {
+      return { xmpp: { ...protocol, icon: icon() } };
+    },
     users(fields) {
       const jid = readAddress(fields);
       return jid === undefined ? [] : one(userAt(jid, network));

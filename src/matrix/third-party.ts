@@ -30,7 +30,6 @@ function fieldsOf({ query }: Request): Fields {
 }
 
 export function addThirdPartyRoutes(router: Router, authorized: RequestHandler, deps: ThirdParty): void {
-  const { protocols } = deps;
   const get = (path: string, handler: RequestHandler): void => {
     router
       .route(prefixes.map((prefix) => `${prefix}/thirdparty/${path}`))
@@ -40,14 +39,14 @@ export function addThirdPartyRoutes(router: Router, authorized: RequestHandler, 
   const ofProtocol =
     (answer: RequestHandler): RequestHandler =>
     (req, res, next) => {
-      const known = Object.hasOwn(protocols, String(req.params.protocol));
+      const known = Object.hasOwn(deps.protocols, String(req.params.protocol));
       if (!known) return refuse(res, 404, "M_NOT_FOUND", "This bridge does not lead to that network.");
       return answer(req, res, next);
     };
 
   get(
     "protocol/:protocol",
-    ofProtocol((req, res) => void res.status(200).json(protocols[String(req.params.protocol)])),
+    ofProtocol((req, res) => void res.status(200).json(deps.protocols[String(req.params.protocol)])),
   );
   get(
     "user/:protocol",

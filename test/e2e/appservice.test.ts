@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { serversMissing } from "../servers/location.ts";
 import { type Stage, startStage } from "../servers/stage.ts";
+import { waitFor } from "../support/wait-for.ts";
 
 const skip = serversMissing() ?? false;
 const chatStates = "http://jabber.org/protocol/chatstates";
+const bot = "@_xmpp_bot:hs.test";
 let stage: Stage;
 
 before(async () => {
@@ -30,7 +32,6 @@ test("ghost and bot that nobody has met are there as soon as they are invited", 
   assert.equal(joined.room_id, room);
   const profile = await nurse.request("GET", `/_matrix/client/v3/profile/${encodeURIComponent(ghost)}`);
   assert.equal(profile.displayname, "gregory@xmpp.test");
-  const bot = "@_xmpp_bot:hs.test";
   await nurse.createRoom({ is_direct: true, invite: [bot] });
   await nurse.waitFor(({ state_key: who, content }) => who === bot && content.membership === "join", 20_000);
 });
@@ -38,10 +39,17 @@ test("ghost and bot that nobody has met are there as soon as they are invited", 
 test("clients find XMPP users and rooms through their homeserver", { skip }, async () => {
   const paris = await stage.matrixUser("paris");
   const get = (path: string) => paris.request("GET", `/_matrix/client/v3/thirdparty/${path}`);
+  // Synapse asks once an hour, so the bot has to have its picture by then.
+  const profile = () => paris.request("GET", `/_matrix/client/v3/profile/${encodeURIComponent(bot)}`);
+  const { avatar_url: icon } = await waitFor(async () => {
+    const known = await profile();
+    return known.avatar_url !== undefined && known;
+  }, "the bot's picture");
+  assert.equal((await profile()).displayname, "XMPP bridge");
   const network = {
     user_fields: ["jid"],
     location_fields: ["jid"],
-    icon: "",
+    icon,
     field_types: { jid: { regexp: "[^\\s@/]+@[^\\s@/]+", placeholder: "romeo@montague.example" } },
     // The last key is Synapse's own.
     instances: [{ desc: "XMPP", fields: {}, network_id: "xmpp", instance_id: "causeway|xmpp" }],
