@@ -30,6 +30,15 @@ export interface Memory {
   ofMessageId(pair: Pair, id: string, authors: readonly BareJid[]): Promise<StoredMessage[]>;
 }
 
+/** A message that refers to no other. */
+export const unrelated = {
+  stanzaId: undefined,
+  rootId: undefined,
+  replyTo: undefined,
+  threadId: undefined,
+  isRedacted: false,
+} satisfies Partial<StoredMessage>;
+
 /** Key in the content of an event for what its sender on XMPP calls it, so that it can be found again. */
 const idsKey = "causeway.xmpp";
 
@@ -57,11 +66,7 @@ export function createMemory({ addresses, messages, matrix }: MemoryDeps): Memor
     part: 0,
     originId: undefined,
     messageId: undefined,
-    stanzaId: undefined,
-    rootId: undefined,
-    replyTo: undefined,
-    threadId: undefined,
-    isRedacted: false,
+    ...unrelated,
     ...more,
   });
 

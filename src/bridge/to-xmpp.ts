@@ -18,7 +18,7 @@ import { withDelay } from "../xmpp/delay.ts";
 import { localOf } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { type Element, readChild } from "../xmpp/stanza.ts";
-import type { Memory, Pair } from "./memory.ts";
+import { type Memory, type Pair, unrelated } from "./memory.ts";
 
 export interface ToXmppDeps {
   addresses: Addresses;
@@ -98,11 +98,7 @@ export function createToXmpp(deps: ToXmppDeps): ToXmpp {
         jid: addresses.jidOfUser(event.sender),
         messageId: attrs.id,
         originId: attrs.id,
-        stanzaId: undefined,
-        rootId: undefined,
-        replyTo: undefined,
-        threadId: undefined,
-        isRedacted: false,
+        ...unrelated,
         ...more,
       });
     }

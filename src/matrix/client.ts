@@ -1,7 +1,8 @@
 /** The homeserver as the bridge calls it, as its bot or as one of its ghosts: Client-Server API v1.15. */
 import { type Http, type HttpAnswer, type HttpRequest, retryAfterOf } from "../http/client.ts";
+import { directoryCalls } from "./directory.ts";
 import { type Content, isObject, type MatrixEvent, parseEvent, readString } from "./event.ts";
-import { type EventId, parseRoomId, type RoomId, type UserId } from "./ids.ts";
+import type { EventId, RoomId, UserId } from "./ids.ts";
 import { MatrixError } from "./matrix-error.ts";
 import { signalCalls } from "./signals.ts";
 
@@ -105,6 +106,7 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
 
   return {
     ...signalCalls({ get, post, put }),
+    ...directoryCalls({ post, put }),
 
     /** Asks the homeserver to call the bridge back; the raw answer, since each refusal means something else. */
     ping: (transactionId: string) =>
@@ -132,17 +134,6 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
         if (error instanceof MatrixError && error.status === 404) return undefined;
         throw error;
       }
-    },
-
-    /** The homeserver's user directory, as far as the bot may see it. */
-    async searchUsers(term: string, limit: number): Promise<{ userId: string; displayName?: string }[]> {
-      const path = "/_matrix/client/v3/user_directory/search";
-      const { results } = await post("search the user directory", path, { search_term: term, limit });
-      return (Array.isArray(results) ? results : []).flatMap((result: unknown) => {
-        if (!isObject(result)) return [];
-        const [userId, displayName] = [readString(result, "user_id"), readString(result, "display_name")];
-        return userId ? [{ userId, ...(displayName !== undefined && { displayName }) }] : [];
-      });
     },
 
     /** @returns a small picture of the media, or undefined where there is none that is small enough. */
@@ -260,22 +251,6 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
     ): Promise<void> {
       const path = `${room(roomId)}/redact/${segment(eventId)}/${segment(txnId)}`;
       await put(`redact ${eventId}`, path, { ...(reason !== undefined && { reason }) }, ghost);
-    },
-
-    /** Rooms in the directory that a network of ours has on the homeserver; the first few hundred of them. */
-    async publishedRooms(instanceId: string): Promise<RoomId[]> {
-      const body = { third_party_instance_id: instanceId, limit: 500 };
-      const { chunk } = await post("list published rooms", "/_matrix/client/v3/publicRooms", body);
-      const entries: unknown[] = Array.isArray(chunk) ? chunk : [];
-      return entries.flatMap(
-        (entry) => parseRoomId((isObject(entry) && readString(entry, "room_id")) || "") ?? [],
-      );
-    },
-
-    /** Takes a room out of the directory of a network of ours. */
-    async unpublish(networkId: string, roomId: RoomId): Promise<void> {
-      const path = `/_matrix/client/v3/directory/list/appservice/${segment(networkId)}/${segment(roomId)}`;
-      await put(`unpublish ${roomId}`, path, { visibility: "private" });
     },
 
     /** What happened in the room after the event, oldest first; undefined if the event is not among the last thousand. */

@@ -11,8 +11,7 @@ const hsToken = "hs-token@0123456789";
 async function setLookUps(t: Parameters<typeof setScene>[0]) {
   const scene = await setScene(t, { hsToken });
   await scene.start();
-  // biome-ignore lint/suspicious/noExplicitAny: whatever a homeserver hands to its clients
-  const get = async (path: string): Promise<any> => {
+  const get = async (path: string): Promise<[number, object]> => {
     const { status, body } = await scene.homeserver.call("GET", `/_matrix/app/v1/thirdparty/${path}`);
     return [status, JSON.parse(body)];
   };
@@ -26,7 +25,7 @@ const found = (key: "userid" | "alias", id: string, jid: string) => [
 
 test("XMPP is described as a network with one field, which takes an address", async (t) => {
   const { get } = await setLookUps(t);
-  const [status, { icon, ...rest }] = await get("protocol/xmpp");
+  const [status, { icon, ...rest }] = (await get("protocol/xmpp")) as [number, { icon: string }];
   assert.match(icon, /^mxc:\/\/hs\.test\/\w+$/);
   assert.deepEqual(
     [status, rest],
