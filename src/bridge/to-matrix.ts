@@ -1,17 +1,17 @@
 /** Makes the events of one message stanza, with all that is known of what it refers to, and remembers which they are. */
 import type { Addresses } from "../mapping/addresses.ts";
-import { mentionedIn } from "../mapping/mentions.ts";
+import { callsByName, mayCallByName, mentionedIn } from "../mapping/mentions.ts";
 import { toContents } from "../mapping/messages.ts";
 import { idsOfStanza, referencesOfStanza } from "../mapping/references.ts";
 import { relateContent, type StanzaFacts, saidIn } from "../mapping/relations.ts";
 import { mayQuoteUnmarked, withoutLegacyQuotation } from "../mapping/replies.ts";
 import { readSharedLinks } from "../mapping/shared-links.ts";
-import type { MatrixClient } from "../matrix/client.ts";
+import type { MatrixClient, Profile } from "../matrix/client.ts";
 import { type Content, readString } from "../matrix/event.ts";
-import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
+import { type EventId, localpartOf, type RoomId, type UserId } from "../matrix/ids.ts";
 import type { Media } from "../media/media.ts";
 import type { Messages, StoredMessage } from "../store/store.ts";
-import type { Element } from "../xmpp/stanza.ts";
+import { type Element, readText } from "../xmpp/stanza.ts";
 import { type Memory, type Pair, withStanzaIds } from "./memory.ts";
 
 export interface ToMatrixDeps {
@@ -20,6 +20,7 @@ export interface ToMatrixDeps {
   messages: Pick<Messages, "save">;
   matrix: Pick<MatrixClient, "event">;
   media: Pick<Media, "importFile">;
+  profileOf(userId: UserId): Promise<Profile | undefined>;
 }
 
 /** The content of an event, or how to come by it. */
@@ -46,7 +47,16 @@ const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
 };
 
 export function createToMatrix(deps: ToMatrixDeps): ToMatrix {
-  const { addresses, memory, messages, matrix, media } = deps;
+  const { addresses, memory, messages, matrix, media, profileOf } = deps;
+
+  const mentionsOf = async (message: Element, { userId }: Pair): Promise<UserId[]> => {
+    const named = mentionedIn(message).flatMap((jid) => addresses.userOfJid(jid) ?? []);
+    const body = readText(message, "body") ?? "";
+    if (!mayCallByName(body)) return named;
+    const profile = await profileOf(userId).catch(() => undefined);
+    const names = [profile?.displayName ?? "", localpartOf(userId)];
+    return names.some((name) => callsByName(body, name)) ? [...named, userId] : named;
+  };
 
   const factsOf = async (
     message: Element,
@@ -54,7 +64,6 @@ export function createToMatrix(deps: ToMatrixDeps): ToMatrix {
   ): Promise<StanzaFacts & { replaced: StoredMessage[] }> => {
     const { replaces, repliesTo, thread } = referencesOfStanza(message);
     const [theirs, ours] = [pair.jid, addresses.jidOfUser(pair.userId)];
-    const mentions = mentionedIn(message).flatMap((jid) => addresses.userOfJid(jid) ?? []);
     const authors = repliesTo?.to === theirs ? [theirs, ours] : [ours, theirs];
     // XEP-0308 §4: only what the same bare JID has sent.
     const [replaced, [target], [root]] = [
@@ -69,7 +78,7 @@ export function createToMatrix(deps: ToMatrixDeps): ToMatrix {
     const body = original && readString(original.content, "body");
     return {
       replaced: replaced.filter(({ isRedacted }) => !isRedacted),
-      mentions,
+      mentions: await mentionsOf(message, pair),
       ...(replaces && { first: first?.isRedacted ? "removed" : (first?.eventId ?? "unknown") }),
       ...(target && { repliesTo: target.eventId }),
       ...(body && { original: withoutLegacyQuotation(body) }),

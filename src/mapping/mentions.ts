@@ -32,6 +32,12 @@ export const mentionedIn = (stanza: Element): BareJid[] =>
     .flatMap((child) => mentioned(child) ?? [])
     .slice(0, most);
 
+/** Whether a text may begin with a name, as people call each other in groupchats: `Juliet: …` or `Juliet, …`. */
+export const mayCallByName = (body: string): boolean => /^[^\n:,]{1,100}[:,]\s/.test(body);
+
+export const callsByName = (body: string, name: string): boolean =>
+  name !== "" && body.startsWith(name) && /^[:,]\s/.test(body.slice(name.length));
+
 /** @param begin and `end` in Unicode code points of the body. */
 export const mention = (jid: BareJid, begin: number, end: number): Element =>
   xml("reference", {

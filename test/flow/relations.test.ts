@@ -355,6 +355,17 @@ test("an ID that Romeo's client uses again is his newest message, and the older 
   );
 });
 
+test("whoever is called by name at the start of a line is mentioned", async (t) => {
+  const { homeserver, juliet, room, romeoSays } = await setConversation(t);
+  const mentionsIn = (eventId: string) =>
+    juliet.timeline(room).find(({ event_id }) => event_id === eventId)?.content["m.mentions"];
+  const { userId } = juliet;
+  assert.deepEqual(mentionsIn(await romeoSays("c1", "juliet: hist!")), { user_ids: [userId] });
+  assert.deepEqual(mentionsIn(await romeoSays("c2", "note: juliet, hist!")), {});
+  assert.deepEqual(mentionsIn(await romeoSays("c3", "julietta, hist!")), {});
+  assert.ok(homeserver.requests.some(({ path }) => path.includes("/profile/")));
+});
+
 test("what Juliet removes of Romeo's stays with him, and she is told so", async (t) => {
   const { juliet, room, say, romeoSays, romeoHeard } = await setConversation(t);
   juliet.redact(room, await romeoSays("r1", "his"));

@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { callsByName, mayCallByName } from "../../src/mapping/mentions.ts";
+
+test("a name calls somebody at the start, with a colon or comma and a blank behind it", () => {
+  for (const body of ["Juliet: hist!", "Juliet, hist!", "Juliet:\nhist!"])
+    assert.ok(callsByName(body, "Juliet"));
+  for (const body of [
+    "Juliet",
+    "Juliet:hist",
+    "juliet: hist",
+    "O Juliet: hist",
+    "Julietta: hist",
+    ": hist",
+  ]) {
+    assert.equal(callsByName(body, "Juliet"), false);
+    assert.equal(callsByName(body, ""), false);
+  }
+});
+
+test("whoever is called by a name without signs in it may be looked for", () => {
+  const name = fc.stringMatching(/^[^\n:,]{1,100}$/u);
+  fc.assert(
+    fc.property(name, fc.constantFrom(": ", ", ", ":\n"), fc.string(), (called, sign, rest) => {
+      const body = called + sign + rest;
+      assert.equal(callsByName(body, called), true);
+      assert.equal(mayCallByName(body) || [...called].length < called.length, true);
+    }),
+  );
+});
