@@ -112,7 +112,7 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     part: "homeserver",
     check: homeserverCheck.run,
     onRecovery: () => {
-      bridge.suspectLoss();
+      bridge.suspectLoss(true);
       bridge.retryNow();
       bridge.reconcile();
     },

@@ -71,8 +71,8 @@ export interface Bridge
   thirdParty: ThirdParty;
   /** Whether there is such a ghost, or the bot, made now if it can be. */
   userExists(userId: UserId): Promise<boolean>;
-  /** Events may have been lost on their way here. */
-  suspectLoss(): void;
+  /** Events may have been lost on their way here, as after each outage of the homeserver. */
+  suspectLoss(isSure?: boolean): void;
   /** A far side has come back: what waits to be tried again is tried now. */
   retryNow(): void;
   /** The homeserver answers: what is remembered of rooms is compared with what it knows, once. */
@@ -273,7 +273,7 @@ export function createBridge(deps: BridgeDeps): Bridge {
       icon: botProfile.icon,
     }),
     userExists: ghosts.exists,
-    suspectLoss: () => catchUp.suspect(),
+    suspectLoss: catchUp.suspect,
     retryNow: () => dispatcher.retryNow(),
     reconcile: () => reconciliation.begin(),
     prosodyStarted() {

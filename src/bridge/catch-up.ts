@@ -17,15 +17,15 @@ export interface CatchUpDeps {
 }
 
 export interface CatchUp {
-  /** Something may be missing: a new connection of the homeserver, or its return after an outage. */
-  suspect(): void;
+  /** Something may be missing: a new connection of the homeserver, or its return after an outage, which is sure. */
+  suspect(isSure?: boolean): void;
   /** Those of the rooms that have not been compared since the last suspicion; from now on they count as compared. */
   takeUnsure(rooms: Iterable<RoomId>): Set<RoomId>;
   stop(): void;
 }
 
 /** A proxy may open a connection for each transaction, and comparing costs the homeserver a request a room. */
-const burst = { size: 3, withinMs: 30_000 };
+const burst = { size: 6, withinMs: 30_000 };
 
 export function createCatchUp(deps: CatchUpDeps): CatchUp {
   const { transactions, lanes, newId, now, onStored, log } = deps;
@@ -55,7 +55,12 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
   };
 
   return {
-    suspect() {
+    suspect(isSure = false) {
+      if (isSure) {
+        clearTimeout(timer);
+        begin();
+        return;
+      }
       if (timer) return;
       const [oldest = 0] = begun;
       const wait = begun.length < burst.size ? 0 : oldest + burst.withinMs - now();
