@@ -63,6 +63,18 @@ export function createLanes({ db, now }: LanesDeps): Lanes {
       db
         .all("select * from jobs where parked_at is not null order by id")
         .map((row) => ({ ...readJob(row), problem: String(row.problem) })),
+    queued: async () =>
+      db
+        .all("select * from jobs where parked_at is null order by id")
+        .map((row) => ({ ...readJob(row), problem: (row.problem ?? undefined) as string | undefined })),
+    unpark: async (id) => {
+      // Its time begins anew, or it would be given up again at the first failure.
+      const sql = "update jobs set parked_at = null, attempts = 1, accepted_at = ? where id = ?";
+      await db.soon(() => db.run(sql, now(), id));
+    },
+    drop: async (id) => {
+      await db.soon(() => db.run("delete from jobs where id = ?", id));
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 /** The memory of messages on SQLite: which event is which stanza, and who has reacted to what. */
 import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
-import type { BareJid } from "../xmpp/jid.ts";
+import type { BareJid, Jid } from "../xmpp/jid.ts";
 import type { Database, Row } from "./database.ts";
 import type { Messages, Reaction, Reactions, StoredMessage } from "./store.ts";
 
@@ -12,7 +12,7 @@ const readMessage = (row: Row): StoredMessage => ({
   part: Number(row.part),
   origin: row.origin as StoredMessage["origin"],
   userId: row.user_id as UserId,
-  jid: row.jid as BareJid,
+  jid: row.jid as Jid,
   messageId: textOr(row.message_id),
   originId: textOr(row.origin_id),
   stanzaId: row.stanza_id === null ? undefined : { id: String(row.stanza_id), by: row.stanza_by as BareJid },
@@ -78,6 +78,20 @@ export function createMessages({ db, now }: MemoryDeps): Messages {
           roomId,
         )
         .map(readMessage),
+    ofStanzaId: async (roomId, by, id) =>
+      db
+        .all(
+          "select * from messages where stanza_id = ? and stanza_by = ? and room_id = ? order by seq",
+          id,
+          by,
+          roomId,
+        )
+        .map(readMessage),
+    setStanzaId: async (roomId, eventId, part, { id, by }) => {
+      const sql =
+        "update messages set stanza_id = ?, stanza_by = ? where event_id = ? and part = ? and room_id = ?";
+      await db.soon(() => db.run(sql, id, by, eventId, part, roomId));
+    },
     versions: async (roomId, rootId) =>
       db
         .all(
@@ -122,6 +136,10 @@ export function createReactions({ db, now }: MemoryDeps): Reactions {
           userId,
           roomId,
         )
+        .map(readReaction),
+    ofTarget: async (roomId, targetId) =>
+      db
+        .all("select * from reactions where target_id = ? and room_id = ? order by seq", targetId, roomId)
         .map(readReaction),
     remove: async (roomId, eventId) => {
       await db.soon(() =>

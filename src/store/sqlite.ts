@@ -1,18 +1,20 @@
 /** The store on SQLite, the default: one file, nothing to install. */
 import type { RoomId, UserId } from "../matrix/ids.ts";
-import type { BareJid } from "../xmpp/jid.ts";
+import type { BareJid, Jid } from "../xmpp/jid.ts";
 import { createBotRooms } from "./bot-rooms.ts";
 import { type Database, type OnCommit, openDatabase, type Row } from "./database.ts";
 import { createLanes, createTransactions } from "./lanes.ts";
 import { createMessages, createReactions, pruneMemory } from "./messages.ts";
 import { migrate, readMigrations } from "./migrate.ts";
 import { createPushDeliveries, createPushKeys } from "./push.ts";
+import { createBlocks, createLinkRequests } from "./requests.ts";
+import { createGuests, createOccupants, createPuppets, createRoomLinks, createRoomNicks } from "./rooms.ts";
 import { createGhostProfiles, createPresences, createReadMarks } from "./signals.ts";
 import type { DirectRoom, DirectRooms, Ghosts, Store, Subscribers } from "./store.ts";
 
 const readDirectRoom = (row: Row): DirectRoom => ({
   userId: row.user_id as UserId,
-  jid: row.jid as BareJid,
+  jid: row.jid as Jid,
   roomId: (row.room_id ?? undefined) as RoomId | undefined,
   membership: String(row.membership),
 });
@@ -107,6 +109,13 @@ export function openSqliteStore({ path, now, onCommit }: SqliteStoreDeps): Store
     ghostProfiles: createGhostProfiles(db),
     presences: createPresences(db),
     readMarks: createReadMarks(db),
+    links: createRoomLinks(db),
+    puppets: createPuppets(db),
+    occupants: createOccupants(db),
+    guests: createGuests(db),
+    roomNicks: createRoomNicks(db),
+    linkRequests: createLinkRequests(db),
+    blocks: createBlocks(db),
     messages: createMessages({ db, now }),
     reactions: createReactions({ db, now }),
     pushKeys: createPushKeys(db),

@@ -1,7 +1,9 @@
 /** What the bridge remembers: the interface that each database backend implements. */
 import type { Content, MatrixEvent } from "../matrix/event.ts";
 import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
-import type { BareJid } from "../xmpp/jid.ts";
+import type { BareJid, Jid } from "../xmpp/jid.ts";
+import type { Blocks, LinkRequests } from "./request-records.ts";
+import type { Guests, Occupants, Puppets, RoomLinks, RoomNicks } from "./room-records.ts";
 
 /** What a job carries: the cause as it came in, never its effect, so that doing it again does the same. */
 export type Work =
@@ -36,10 +38,16 @@ export interface ParkedJob extends Job {
   problem: string;
 }
 
+/** A job that waits, with what went wrong the last time it was tried. */
+export interface WaitingJob extends Job {
+  problem: string | undefined;
+}
+
 /** `undefined` while the room is being created: an answer may have been lost, so look before making another. */
 export interface DirectRoom {
   userId: UserId;
-  jid: BareJid;
+  /** `room/key` where it is an occupant of an XMPP room who is known by no other address. */
+  jid: Jid;
   roomId: RoomId | undefined;
   /** The Matrix user's own membership: "invite", "join", "leave", "ban" or "knock". */
   membership: string;
@@ -59,6 +67,12 @@ export interface Lanes {
   /** As `complete`, but the job is kept for the operator to see. */
   park(job: Job, problem: string, followUps: readonly NewJob[]): Promise<void>;
   parked(): Promise<ParkedJob[]>;
+  /** All that is not parked, oldest first. */
+  queued(): Promise<WaitingJob[]>;
+  /** Puts a parked job back to where it was in its lane, as one that may have had its effect. */
+  unpark(id: number): Promise<void>;
+  /** The job will not be done, and nobody is told. */
+  drop(id: number): Promise<void>;
 }
 
 export interface Transactions {
@@ -84,12 +98,12 @@ export interface Transactions {
 }
 
 export interface DirectRooms {
-  ofPair(userId: UserId, jid: BareJid): Promise<DirectRoom | undefined>;
+  ofPair(userId: UserId, jid: Jid): Promise<DirectRoom | undefined>;
   ofRoom(roomId: RoomId): Promise<DirectRoom | undefined>;
   all(): Promise<DirectRoom[]>;
   /** Durable, since what follows on the homeserver cannot be taken back. */
   save(room: DirectRoom): Promise<void>;
-  forget(userId: UserId, jid: BareJid): Promise<void>;
+  forget(userId: UserId, jid: Jid): Promise<void>;
 }
 
 /** A Matrix room that the bot is in. */
@@ -107,9 +121,9 @@ export interface BotRooms {
 }
 
 export interface Ghosts {
-  /** The JID behind a ghost that was registered before. */
-  jidOf(userId: UserId): Promise<BareJid | undefined>;
-  save(userId: UserId, jid: BareJid): Promise<void>;
+  /** The JID behind a ghost that was registered before: of a person, or of an occupant (`room@domain/key`). */
+  jidOf(userId: UserId): Promise<Jid | undefined>;
+  save(userId: UserId, jid: Jid): Promise<void>;
 }
 
 /** An XMPP user who has a Matrix user in the roster and may see them online. */
@@ -223,9 +237,9 @@ export interface StoredMessage {
   /** Counted from 0, where an event is several stanzas or a stanza several events. */
   part: number;
   origin: "matrix" | "xmpp";
-  /** The sender on either side. */
+  /** The sender on either side; in an XMPP room whose occupants stay unknown the JID is `room/key`. */
   userId: UserId;
-  jid: BareJid;
+  jid: Jid;
   /** The stanza's `id`. */
   messageId: string | undefined;
   /** XEP-0359, as the sender says. */
@@ -246,7 +260,16 @@ export interface Messages {
   /** All parts, in order; none for an event that has not crossed. */
   ofEvent(roomId: RoomId, eventId: EventId): Promise<StoredMessage[]>;
   /** What the sender calls by that message ID or origin ID, oldest first; IDs of others are others. */
-  ofMessageId(roomId: RoomId, jid: BareJid, id: string): Promise<StoredMessage[]>;
+  ofMessageId(roomId: RoomId, jid: Jid, id: string): Promise<StoredMessage[]>;
+  /** What an archive calls by that stanza ID, oldest first. */
+  ofStanzaId(roomId: RoomId, by: BareJid, id: string): Promise<StoredMessage[]>;
+  /** The archive has given the stanza an ID. */
+  setStanzaId(
+    roomId: RoomId,
+    eventId: EventId,
+    part: number,
+    stanzaId: { id: string; by: BareJid },
+  ): Promise<void>;
   /** All parts of the first version and of its edits, oldest first. */
   versions(roomId: RoomId, rootId: EventId): Promise<StoredMessage[]>;
   markRedacted(roomId: RoomId, eventId: EventId): Promise<void>;
@@ -265,6 +288,8 @@ export interface Reactions {
   ofEvent(roomId: RoomId, eventId: EventId): Promise<Reaction | undefined>;
   /** What a user has put on a message, oldest first. */
   ofUser(roomId: RoomId, targetId: EventId, userId: UserId): Promise<Reaction[]>;
+  /** What all have put on a message, oldest first. */
+  ofTarget(roomId: RoomId, targetId: EventId): Promise<Reaction[]>;
   remove(roomId: RoomId, eventId: EventId): Promise<void>;
 }
 
@@ -282,6 +307,13 @@ export interface Store {
   ghostProfiles: GhostProfiles;
   presences: Presences;
   readMarks: ReadMarks;
+  links: RoomLinks;
+  puppets: Puppets;
+  occupants: Occupants;
+  guests: Guests;
+  roomNicks: RoomNicks;
+  linkRequests: LinkRequests;
+  blocks: Blocks;
   /**
    * Forgets transaction and event IDs received, notifications sent and jobs parked before the Unix time in
    * milliseconds; and messages and reactions before the other one.

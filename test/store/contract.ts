@@ -7,6 +7,8 @@ import type { BareJid } from "../../src/xmpp/jid.ts";
 import { testMessages } from "./contract-messages.ts";
 import { testPush } from "./contract-push.ts";
 import { testQueue } from "./contract-queue.ts";
+import { testRequests } from "./contract-requests.ts";
+import { testRooms } from "./contract-rooms.ts";
 import { testSignals } from "./contract-signals.ts";
 
 export interface Clock {
@@ -34,9 +36,11 @@ export function testStore(backend: string, open: (t: TestContext, clock: Clock) 
     });
 
   testQueue(backend, check);
+  testRequests(backend, check);
   testPush(backend, check);
   testSignals(backend, check);
   testMessages(backend, check);
+  testRooms(backend, check);
 
   suite(`direct rooms on ${backend}`, () => {
     const room = { userId: juliet, jid: romeo, roomId: garden, membership: "invite" };
