@@ -14,7 +14,7 @@ import { appserviceRoutes } from "./matrix/appservice.ts";
 import { createMatrixClient } from "./matrix/client.ts";
 import { slowStrangers } from "./matrix/homeserver-token.ts";
 import { standardErrors, unknownEndpoint } from "./matrix/http-api.ts";
-import type { UserId } from "./matrix/ids.ts";
+import type { RoomAlias, UserId } from "./matrix/ids.ts";
 import { pushGatewayRoutes } from "./matrix/push-gateway.ts";
 import { mediaPath } from "./media/links.ts";
 import { createMedia } from "./media/media.ts";
@@ -185,6 +185,7 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
       onPing: homeserverCheck.seen,
       onNewConnection: () => bridge.suspectLoss(),
       userExists: (userId) => bridge.userExists(userId as UserId),
+      aliasExists: (alias) => bridge.aliasExists(alias as RoomAlias),
       thirdParty: bridge.thirdParty,
     }),
   );

@@ -17,7 +17,7 @@ export class NoAnswerError extends Error {
 }
 
 export interface HttpRequest {
-  method: "GET" | "POST" | "PUT";
+  method: "DELETE" | "GET" | "POST" | "PUT";
   path: string;
   query?: Record<string, string>;
   headers?: Record<string, string>;

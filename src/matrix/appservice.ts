@@ -13,6 +13,8 @@ export interface AppserviceDeps extends TransactionsDeps {
   onPing(transactionId: string | undefined): void;
   /** Whether a user of the bridge's namespace exists, made now if it can be. */
   userExists(userId: string): Promise<boolean>;
+  /** Whether an alias of the bridge's namespace leads to a room, made now if it can be. */
+  aliasExists(alias: string): Promise<boolean>;
   thirdParty: ThirdParty;
 }
 
@@ -48,9 +50,11 @@ export function appserviceRoutes(deps: AppserviceDeps): Router {
     .all(only("GET"));
   router
     .route(everyPath("/rooms/*alias"))
-    .get(authorized, (_req, res) =>
-      refuse(res, 404, "M_NOT_FOUND", "There is no such room behind this bridge."),
-    )
+    .get(authorized, async (req, res) => {
+      const alias = (req.params.alias as unknown as string[]).join("/");
+      if (await deps.aliasExists(alias)) res.status(200).json({});
+      else refuse(res, 404, "M_NOT_FOUND", "There is no such room behind this bridge.");
+    })
     .all(only("GET"));
   addThirdPartyRoutes(router, authorized, deps.thirdParty);
   return router;

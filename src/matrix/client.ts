@@ -4,6 +4,7 @@ import { directoryCalls } from "./directory.ts";
 import { type Content, isObject, type MatrixEvent, parseEvent, readString } from "./event.ts";
 import type { EventId, RoomId, UserId } from "./ids.ts";
 import { MatrixError } from "./matrix-error.ts";
+import { roomCalls } from "./rooms.ts";
 import { signalCalls } from "./signals.ts";
 
 /** Key in the content of every event that the bridge sends: what caused it, so that a repeat is recognised. */
@@ -75,14 +76,25 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
     }
   };
 
-  const call = async (doing: string, request: HttpRequest, as?: UserId): Promise<Content> => {
+  const callFor = async <T>(
+    isUsable: (body: unknown) => body is T,
+    doing: string,
+    request: HttpRequest,
+    as?: UserId,
+  ): Promise<T> => {
     const answer = await ask({ ...request, ...(as && { query: { ...request.query, user_id: as } }) });
     const body = parseBody(answer.body);
-    if (answer.status >= 200 && answer.status < 300 && isObject(body)) return body;
+    if (answer.status >= 200 && answer.status < 300 && isUsable(body)) return body;
     // A success without JSON is no success that could be used: a proxy's page, or half an answer.
     const status = answer.status < 300 ? 502 : answer.status;
     throw new MatrixError(doing, status, body, retryAfterOf(answer, now()));
   };
+  const call = (doing: string, request: HttpRequest, as?: UserId): Promise<Content> =>
+    callFor(isObject, doing, request, as);
+  const getList = (doing: string, path: string, as?: UserId): Promise<unknown[]> =>
+    callFor(Array.isArray, doing, { method: "GET", path, repeatable: true }, as);
+  const remove = (doing: string, path: string, as?: UserId): Promise<Content> =>
+    call(doing, { method: "DELETE", path, repeatable: true }, as);
   const get = (doing: string, path: string, as?: UserId, query?: Record<string, string>) =>
     call(doing, { method: "GET", path, repeatable: true, ...(query && { query }) }, as);
   const post = (doing: string, path: string, body: Content, as?: UserId, repeatable = true) =>
@@ -107,6 +119,7 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
   return {
     ...signalCalls({ get, post, put }),
     ...directoryCalls({ post, put }),
+    ...roomCalls({ get, getList, post, put, remove }),
 
     /** Asks the homeserver to call the bridge back; the raw answer, since each refusal means something else. */
     ping: (transactionId: string) =>
@@ -159,12 +172,14 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
       await post(`join ${roomId}`, `${room(roomId)}/join`, {}, ghost);
     },
 
-    async leave(ghost: UserId, roomId: RoomId, reason: string): Promise<void> {
-      await post(`leave ${roomId}`, `${room(roomId)}/leave`, { reason }, ghost);
+    async leave(ghost: UserId, roomId: RoomId, reason?: string): Promise<void> {
+      const body = reason ? { reason } : {};
+      await post(`leave ${roomId}`, `${room(roomId)}/leave`, body, ghost);
     },
 
-    async invite(ghost: UserId, roomId: RoomId, userId: UserId): Promise<void> {
-      await post(`invite ${userId}`, `${room(roomId)}/invite`, { user_id: userId }, ghost);
+    async invite(ghost: UserId, roomId: RoomId, userId: UserId, reason?: string): Promise<void> {
+      const body = { user_id: userId, ...(reason !== undefined && { reason }) };
+      await post(`invite ${userId}`, `${room(roomId)}/invite`, body, ghost);
     },
 
     async joinedRooms(ghost: UserId): Promise<RoomId[]> {
