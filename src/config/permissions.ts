@@ -1,7 +1,47 @@
-/** Who may use the bridge: the most specific entry of `permissions` that fits an address. */
+/** Who may use the bridge, and which rooms: `permissions`, by the most specific entry that fits, and `rooms.access`. */
 import type { Config } from "./schema.ts";
 
 export type Level = Config["permissions"][string];
+export type Permissions = Config["permissions"];
+type RoomRules = Config["rooms"];
+
+/** Whether somebody of that level may open the portal of an XMPP room, link one, or enter Matrix rooms from XMPP. */
+export function mayOpen(
+  { access }: Pick<RoomRules, "access">,
+  level: Level,
+  kind: keyof RoomRules["access"],
+): boolean {
+  const needed = access[kind];
+  if (level === "block" || needed === "nobody") return false;
+  return needed === "user" || level === "admin";
+}
+
+/** @param domain of an XMPP service or of a homeserver. */
+export function isServiceAllowed({ allow, deny }: RoomRules["mucServices"], domain: string): boolean {
+  const name = domain.toLowerCase();
+  const fits = (pattern: string): boolean => {
+    const wanted = pattern.toLowerCase();
+    return wanted === "*" || wanted === name || (wanted.startsWith("*.") && name.endsWith(wanted.slice(1)));
+  };
+  return allow.some(fits) && !deny.some(fits);
+}
+
+/**
+ * Puts the configured entries and those who were blocked since into the one list that all parts of the bridge look at;
+ * what is not blocked any more is as it was configured.
+ */
+export function applyBlocks(
+  permissions: Permissions,
+  configured: Permissions,
+  blocked: readonly string[],
+): void {
+  for (const pattern of Object.keys(permissions)) delete permissions[pattern];
+  const patterns = new Set(blocked.map(canonical));
+  for (const pattern of patterns) permissions[pattern] = "block";
+  for (const [pattern, level] of Object.entries(configured)) {
+    if (!patterns.has(canonical(pattern))) permissions[pattern] = level;
+  }
+}
 
 /**
  * An address itself counts before its bare JID, that before its domain, and that before "*". Where nothing fits the
@@ -24,8 +64,8 @@ function patternsFor(address: string): string[] {
   return [whole, bare, bare.slice(bare.indexOf("@") + 1), "*"];
 }
 
-/** JIDs and domains compare without regard to case, resources and the localparts of MXIDs with it. */
-function canonical(address: string): string {
+/** An entry in one form: JIDs and domains compare without regard to case, resources and localparts of MXIDs with it. */
+export function canonical(address: string): string {
   if (address.startsWith("@")) {
     const domain = domainOfMxid(address);
     return address.slice(0, address.length - domain.length) + domain.toLowerCase();

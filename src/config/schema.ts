@@ -27,6 +27,19 @@ const contactUris = z
   .array(z.string().regex(/^(?:mailto|xmpp|https):[^\s]+$/, "must be a mailto:, xmpp: or https: URI"))
   .optional();
 
+const allowance = z.enum(["user", "admin", "nobody"]);
+const domainPattern = z
+  .string()
+  .regex(/^(?:\*|(?:\*\.)?[^\s*@/]+)$/, "must be a domain, *.domain for all below it, or *");
+/** What is on both lists is denied. */
+const domainLists = z
+  .strictObject({
+    allow: z.array(domainPattern).default(["*"]),
+    deny: z.array(domainPattern).default([]),
+  })
+  .prefault({});
+const powerLevel = z.int().min(1).max(100);
+
 const database = z.string().superRefine((value, context) => {
   if (/^postgres(ql)?:/.test(value)) {
     context.addIssue("PostgreSQL is not supported in this version, which has SQLite only: use sqlite:PATH");
@@ -112,6 +125,48 @@ export const configSchema = z.strictObject({
         .default(50 * 1024 * 1024),
       /** From where links are followed although it is not the public Internet. */
       allowedNetworks: z.array(proxy).default([]),
+    })
+    .prefault({}),
+  rooms: z
+    .strictObject({
+      /** The level that it takes to open the portal of an XMPP room, to link a room, to enter Matrix rooms from XMPP. */
+      access: z
+        .strictObject({
+          portal: allowance.default("user"),
+          link: allowance.default("user"),
+          gateway: allowance.default("user"),
+        })
+        .prefault({}),
+      /** XMPP services whose rooms may be opened and linked. */
+      mucServices: domainLists,
+      /** Homeservers whose rooms may be entered from XMPP. */
+      homeservers: domainLists,
+      /** Rooms that one person may open, link or be in through the bridge. */
+      maxPerUser: z.int().positive().default(100),
+      /** Whether Matrix users are occupants of a linked room, or the bot speaks for them. */
+      mode: z.enum(["puppets", "relay"]).default("puppets"),
+      /** What the bot says for them. */
+      relayTemplate: z
+        .string()
+        .refine((text) => text.includes("{message}"), "must hold {message}")
+        .default("{name}: {message}"),
+      /** Whether it says what bots say, too. */
+      relayNotices: z.boolean().default(true),
+      /** In rooms with more members than that, only those who speak are seen on the other side. */
+      lazyAbove: z.int().nonnegative().default(200),
+      /** Messages from before that newcomers are shown. */
+      historyMessages: z.int().nonnegative().max(500).default(50),
+      /** The power levels from which on somebody counts as each. */
+      powerLevels: z
+        .strictObject({
+          owner: powerLevel.default(100),
+          admin: powerLevel.default(75),
+          moderator: powerLevel.default(50),
+        })
+        .refine(({ owner, admin, moderator }) => owner > admin && admin > moderator, {
+          error: "must fall from owner over admin to moderator",
+        })
+        .prefault({}),
     })
     .prefault({}),
   logging: z

@@ -42,6 +42,18 @@ test("the required keys alone make a configuration with every default", () => {
     delivery: { giveUpAfterHours: 24, maxConcurrentLanes: 256, statusEvents: false },
     privacy: { presence: true, receipts: true, typing: true },
     media: { linksExpireAfterDays: 14, maxBytes: 52_428_800, allowedNetworks: [] },
+    rooms: {
+      access: { portal: "user", link: "user", gateway: "user" },
+      mucServices: { allow: ["*"], deny: [] },
+      homeservers: { allow: ["*"], deny: [] },
+      maxPerUser: 100,
+      mode: "puppets",
+      relayTemplate: "{name}: {message}",
+      relayNotices: true,
+      lazyAbove: 200,
+      historyMessages: 50,
+      powerLevels: { owner: 100, admin: 75, moderator: 50 },
+    },
     logging: { level: "info", format: "text" },
   });
 });
@@ -51,6 +63,19 @@ test("the example at the root of the repository is complete and valid", () => {
   const config = loadConfig({ file, env: {}, readFile: (path) => readFileSync(path, "utf8") });
   const example = JSON.parse(readFileSync(file, "utf8"));
   assert.deepEqual(config, { ...example, database: `sqlite:${dirname(file)}/data/causeway.db` });
+});
+
+test("settings of rooms that contradict themselves are told", () => {
+  const rooms = {
+    relayTemplate: "{name} spoke",
+    powerLevels: { owner: 50, admin: 75 },
+    mucServices: { deny: ["https://conference.example"] },
+  };
+  assert.deepEqual(Object.keys(problemsOf({ ...sample, rooms }, {})), [
+    "rooms.mucServices.deny.0",
+    "rooms.relayTemplate",
+    "rooms.powerLevels",
+  ]);
 });
 
 test("all problems are told at once, each by its path", () => {

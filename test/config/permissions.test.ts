@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { levelOf } from "../../src/config/permissions.ts";
+import { applyBlocks, isServiceAllowed, levelOf, mayOpen } from "../../src/config/permissions.ts";
 
 const permissions = {
   "*": "user",
@@ -44,4 +44,42 @@ test("a list without everyone lets nobody else in, inherited property names incl
       assert.equal(levelOf({ "*": "user" }, address), "user");
     }),
   );
+});
+
+test("rooms are opened by those of the level that their kind takes, and by nobody where it says so", () => {
+  const access = { portal: "user", link: "admin", gateway: "nobody" } as const;
+  const may = (kind: keyof typeof access) =>
+    (["block", "user", "admin"] as const).map((level) => mayOpen({ access }, level, kind));
+  assert.deepEqual(may("portal"), [false, true, true]);
+  assert.deepEqual(may("link"), [false, false, true]);
+  assert.deepEqual(may("gateway"), [false, false, false]);
+});
+
+test("a service is allowed by name, by what it stands below or by *, and denied where both lists hold it", () => {
+  const lists = { allow: ["conference.montague.example", "*.verona.example"], deny: ["bad.verona.example"] };
+  assert.equal(isServiceAllowed(lists, "Conference.montague.example"), true);
+  assert.equal(isServiceAllowed(lists, "montague.example"), false);
+  assert.equal(isServiceAllowed(lists, "muc.verona.example"), true);
+  assert.equal(isServiceAllowed(lists, "verona.example"), false);
+  assert.equal(isServiceAllowed(lists, "notverona.example"), false);
+  assert.equal(isServiceAllowed(lists, "bad.verona.example"), false);
+  assert.equal(isServiceAllowed({ allow: ["*"], deny: ["*"] }, "muc.verona.example"), false);
+});
+
+test("who is blocked while the bridge runs is blocked at once, and unblocked is as configured", () => {
+  const list = { ...permissions };
+  applyBlocks(list, permissions, ["ROMEO@montague.example", "@nurse:hs.example", "verona.example"]);
+  assert.equal(levelOf(list, "romeo@montague.example"), "block");
+  assert.equal(levelOf(list, "@nurse:hs.example"), "block");
+  assert.equal(levelOf(list, "@mercutio:verona.example"), "block");
+  assert.equal(levelOf(list, "@juliet:capulet.example"), "admin");
+  applyBlocks(list, permissions, []);
+  assert.deepEqual(list, permissions);
+});
+
+test("a block of a domain does not reach those who are configured by name", () => {
+  const list = {};
+  applyBlocks(list, permissions, ["montague.example"]);
+  assert.equal(levelOf(list, "romeo@montague.example"), "admin");
+  assert.equal(levelOf(list, "benvolio@montague.example"), "block");
 });
