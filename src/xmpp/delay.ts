@@ -1,13 +1,11 @@
 /** When a stanza was sent, where that was long ago: XEP-0203 Delayed Delivery 2.0. */
+import { dateTimeOf } from "../mapping/date-times.ts";
 import { bareOf, domainOf, type Jid } from "./jid.ts";
 import { NS } from "./namespaces.ts";
 import { type Element, xml } from "./stanza.ts";
 
 /** A message that took longer says when it was written. */
 const lateMs = 5 * 60_000;
-
-/** XEP-0082 §3.2. */
-const dateTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 
 /**
  * When a stanza was sent, in Unix milliseconds, if its sender or the sender's server says so; others have no say.
@@ -22,7 +20,7 @@ export function sentAtOf(stanza: Element, acceptedAt: number | undefined, now: n
     .filter(
       (child) => child.name === "delay" && child.attrs.xmlns === NS.delay && trusted.has(child.attrs.from),
     )
-    .map(({ attrs }) => (dateTime.test(String(attrs.stamp)) ? Date.parse(attrs.stamp) : Number.NaN))
+    .map(({ attrs }) => dateTimeOf(String(attrs.stamp)))
     .filter((time) => time > 0 && time < now);
   if (times.length > 0) return Math.min(...times);
   return acceptedAt !== undefined && now - acceptedAt >= lateMs ? acceptedAt : undefined;

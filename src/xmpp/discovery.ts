@@ -16,10 +16,12 @@ export interface DiscoveryDeps {
   features?: readonly string[];
   /** What is told of a node of the bridge's own address; undefined where there is no such node. */
   discover?(request: Element, kind: "info" | "items", node: string): Element[] | undefined;
+  /** What the bridge's own address lists: rooms that anybody may enter. @throws IqRefusal. */
+  rooms?(request: Element): Promise<Element[]>;
 }
 
 const everywhere = [NS.discoInfo, NS.discoItems, NS.lastActivity, NS.ping, NS.time, NS.vcard, NS.version];
-const bridgeOnly = [NS.gateway, NS.search];
+const bridgeOnly = [NS.gateway, NS.muc, NS.resultSet, NS.search];
 /** What clients may send to a Matrix user, beyond a body. */
 const usersOnly = [
   NS.chatMarkers,
@@ -75,24 +77,30 @@ function contactForm(contact: Contact): Element[] {
   return [xml("x", { xmlns: NS.dataForm, type: "result" }, formType, ...fields)];
 }
 
-export function discoveryAnswers({ contact = {}, features = [], discover }: DiscoveryDeps): Answers {
+export function discoveryAnswers(deps: DiscoveryDeps): Answers {
+  const { contact = {}, features = [], discover, rooms } = deps;
   const whole = (addressee: Addressee, request: Element): Element[] => {
     const isBridge = addressee.kind === "bridge";
     const offered = isBridge ? [...everywhere, ...bridgeOnly, ...features] : ofUsers;
     return [
       identity(addressee, String(request.attrs.to).includes("/")),
+      // XEP-0045 §6.2: by this clients know that there are rooms to be found.
+      ...(isBridge ? [xml("identity", { category: "conference", type: "text", name: "Matrix rooms" })] : []),
       ...offered.map((feature) => xml("feature", { var: feature })),
       ...(isBridge ? contactForm(contact) : []),
     ];
   };
+  const listed = async (addressee: Addressee, request: Element): Promise<Element[]> =>
+    (addressee.kind === "bridge" && (await rooms?.(request))) || [];
   const answer =
     (namespace: string, kind: "info" | "items"): Answers[string] =>
-    ({ addressee, request, payload }) => {
+    async ({ addressee, request, payload }) => {
       const { node } = payload.attrs;
       const isCaps = addressee.kind === "user" && kind === "info" && node === `${capsNode}#${capsHash}`;
       if (isCaps) return xml("query", { xmlns: namespace, node }, ...whole(addressee, request));
       if (node === undefined) {
-        return xml("query", { xmlns: namespace }, ...(kind === "info" ? whole(addressee, request) : []));
+        const told = kind === "info" ? whole(addressee, request) : await listed(addressee, request);
+        return xml("query", { xmlns: namespace }, ...told);
       }
       const told = addressee.kind === "bridge" ? discover?.(request, kind, node) : undefined;
       if (!told) throw new IqRefusal("cancel", "item-not-found");

@@ -30,11 +30,15 @@ export class IqRefusal extends Error {
 
 export const unavailable = () => new IqRefusal("cancel", "service-unavailable");
 
-/** The result or, where `work` throws an IqRefusal, the error. */
-export async function answerWith(request: Element, work: () => Promise<Element>): Promise<Element> {
+/** The result, empty where `work` gives nothing, or, where `work` throws an IqRefusal, the error. */
+export async function answerWith(
+  request: Element,
+  work: () => Promise<Element | undefined>,
+): Promise<Element> {
   const { from, to, id } = request.attrs;
   try {
-    return xml("iq", { type: "result", to: from, from: to, id }, await work());
+    const payload = await work();
+    return xml("iq", { type: "result", to: from, from: to, id }, ...(payload ? [payload] : []));
   } catch (error) {
     if (error instanceof IqRefusal) return errorReply(request, error.error);
     throw error;

@@ -1,4 +1,4 @@
-/** Finding Matrix users by name: XEP-0055 1.3 (Jabber Search), by its own fields or as a form of XEP-0004 2.13. */
+/** Finding Matrix users and rooms by name: XEP-0055 1.3 (Jabber Search), by its own fields or as a form of XEP-0004 2.13. */
 import { type Answers, IqRefusal } from "./iq-answer.ts";
 import type { BareJid } from "./jid.ts";
 import { NS } from "./namespaces.ts";
@@ -17,7 +17,8 @@ export interface SearchDeps {
   search(term: string, asker: string): Promise<Found[] | undefined>;
 }
 
-const instructions = "Enter a part of a name on Matrix, or a Matrix ID such as @alice:matrix.example.";
+const instructions =
+  "Enter a part of the name of a person or a room on Matrix, or a Matrix ID such as @alice:matrix.example.";
 const longestTerm = 255;
 
 const hiddenType = (): Element =>
@@ -34,7 +35,7 @@ const blank = (): Element =>
     xml(
       "x",
       { xmlns: NS.dataForm, type: "form" },
-      xml("title", {}, "Search for Matrix users"),
+      xml("title", {}, "Search for Matrix users and rooms"),
       xml("instructions", {}, instructions),
       hiddenType(),
       textField("nick", "Name or Matrix ID"),

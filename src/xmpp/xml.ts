@@ -1,5 +1,6 @@
 /** XML as XMPP allows it (RFC 6120 §11, XML 1.0 and its namespaces), read from untrusted text at a cost that its size bounds. */
-import { Element } from "ltx";
+// Not of "ltx" itself: its class is another one there, and neither finds the other among its children.
+import { Element } from "@xmpp/xml";
 import { SaxesParser } from "saxes";
 
 // Far beyond what any stanza needs, far below what recursion over a tree can take.

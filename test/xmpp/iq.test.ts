@@ -84,7 +84,7 @@ const infoOf = (identity: string): string =>
 test("the bridge is a gateway to Matrix, a user an account, and their resource a client", async () => {
   assert.equal(
     await ask(bridge, info, "get", { more: { contact: undefined, features: ["urn:example:more"] } }),
-    `<query xmlns="http://jabber.org/protocol/disco#info"><identity category="gateway" type="matrix" name="Causeway"/>${featureList([...common, "jabber:iq:gateway", "jabber:iq:search", "urn:example:more"])}</query>`,
+    `<query xmlns="http://jabber.org/protocol/disco#info"><identity category="gateway" type="matrix" name="Causeway"/><identity category="conference" type="text" name="Matrix rooms"/>${featureList([...common, "jabber:iq:gateway", "http://jabber.org/protocol/muc", "http://jabber.org/protocol/rsm", "jabber:iq:search", "urn:example:more"])}</query>`,
   );
   const name = 'name="Juliet &lt;C&gt;"';
   assert.equal(await ask(juliet, info), infoOf(`category="account" type="registered" ${name}`));

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { Element } from "@xmpp/xml";
 import fc from "fast-check";
-import { Element } from "ltx";
-import { xmlSafe } from "../../src/xmpp/stanza.ts";
+import { xml, xmlSafe } from "../../src/xmpp/stanza.ts";
 import { parseXml } from "../../src/xmpp/xml.ts";
 import { wildTexts } from "../support/xml-text.ts";
 
@@ -175,5 +175,14 @@ test("whatever comes in is an element or an Error", () => {
       },
     ),
     { numRuns: 1000 },
+  );
+});
+
+test("what was read is found in what it is put into", () => {
+  const read = parseXml("<body>Good night</body>");
+  const made = xml("message", {}, read, xml("subject", {}, "Night"));
+  assert.deepEqual(
+    made.getChildElements().map(({ name }) => name),
+    ["body", "subject"],
   );
 });
