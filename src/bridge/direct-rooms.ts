@@ -6,7 +6,7 @@ import { domainOf, parseUserId, type RoomId, type UserId } from "../matrix/ids.t
 import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Log } from "../ops/log.ts";
 import type { DirectRoom, DirectRooms as StoredRooms } from "../store/store.ts";
-import { type BareJid, bareOf } from "../xmpp/jid.ts";
+import type { Jid } from "../xmpp/jid.ts";
 import { UndeliverableError } from "./failure.ts";
 import type { Ghosts } from "./ghosts.ts";
 import { createLocks } from "./locks.ts";
@@ -38,7 +38,7 @@ const isForbidden = (error: unknown): boolean => error instanceof MatrixError &&
 export function createDirectRooms(deps: DirectRoomsDeps) {
   const { homeserverDomain, ghosts, matrix, store, log } = deps;
   const locks = createLocks();
-  const locked = <T>(userId: UserId, jid: BareJid, work: () => Promise<T>): Promise<T> =>
+  const locked = <T>(userId: UserId, jid: Jid, work: () => Promise<T>): Promise<T> =>
     locks.run(`${userId} ${jid}`, work);
 
   /** Whose room it is, of those that the ghost has made. */
@@ -51,7 +51,7 @@ export function createDirectRooms(deps: DirectRoomsDeps) {
     (await matrix.members(ghost, roomId)).get(userId) ?? "leave";
 
   /** A room that was made for the pair by a run that did not live to hear of it. */
-  const findMade = async (ghost: UserId, userId: UserId, jid: BareJid): Promise<DirectRoom | undefined> => {
+  const findMade = async (ghost: UserId, userId: UserId, jid: Jid): Promise<DirectRoom | undefined> => {
     for (const roomId of await matrix.joinedRooms(ghost)) {
       const mark = await readMark(ghost, roomId);
       if (mark.userId !== userId || mark.jid !== jid) continue;
@@ -60,7 +60,7 @@ export function createDirectRooms(deps: DirectRoomsDeps) {
     return undefined;
   };
 
-  const make = async (ghost: UserId, userId: UserId, jid: BareJid): Promise<DirectRoom> => {
+  const make = async (ghost: UserId, userId: UserId, jid: Jid): Promise<DirectRoom> => {
     if (domainOf(userId) === homeserverDomain && !(await matrix.profile(userId))) {
       throw new UndeliverableError("cancel", "item-not-found", `There is no Matrix user ${userId}.`);
     }
@@ -76,7 +76,7 @@ export function createDirectRooms(deps: DirectRoomsDeps) {
     return { userId, jid, roomId, membership: "invite" };
   };
 
-  const open = async (userId: UserId, jid: BareJid): Promise<OpenRoom> => {
+  const open = async (userId: UserId, jid: Jid): Promise<OpenRoom> => {
     const known = await store.ofPair(userId, jid);
     if (known?.membership === blocked) {
       throw new UndeliverableError("auth", "forbidden", `${userId} does not take messages from you.`);
@@ -99,10 +99,10 @@ export function createDirectRooms(deps: DirectRoomsDeps) {
 
   return {
     ofRoom: (roomId: RoomId) => store.ofRoom(roomId),
-    ofPair: (userId: UserId, jid: BareJid) => store.ofPair(userId, bareOf(jid)),
+    ofPair: (userId: UserId, jid: Jid) => store.ofPair(userId, jid),
 
     /** The pair's room, made or its Matrix user invited back where needed. */
-    open: (userId: UserId, jid: BareJid): Promise<OpenRoom> =>
+    open: (userId: UserId, jid: Jid): Promise<OpenRoom> =>
       locked(userId, jid, async () => {
         try {
           return await open(userId, jid);
@@ -115,7 +115,7 @@ export function createDirectRooms(deps: DirectRoomsDeps) {
       }),
 
     /** After the homeserver refused a message there: back into the room by an open invitation, or into a new room. */
-    reopen: (userId: UserId, jid: BareJid, roomId: RoomId): Promise<OpenRoom> =>
+    reopen: (userId: UserId, jid: Jid, roomId: RoomId): Promise<OpenRoom> =>
       locked(userId, jid, async () => {
         const ghost = await ghosts.ensure(jid);
         try {
@@ -137,7 +137,7 @@ export function createDirectRooms(deps: DirectRoomsDeps) {
      */
     adopt: (
       userId: UserId,
-      jid: BareJid,
+      jid: Jid,
       roomId: RoomId,
       enter: () => Promise<boolean>,
     ): Promise<RoomId | undefined> =>
@@ -154,7 +154,7 @@ export function createDirectRooms(deps: DirectRoomsDeps) {
      * Takes a room as a pair's that was made for them and is remembered no longer, unless they have another one.
      * @returns whether it is theirs again.
      */
-    takeBack: async (ghost: UserId, jid: BareJid, roomId: RoomId): Promise<boolean> => {
+    takeBack: async (ghost: UserId, jid: Jid, roomId: RoomId): Promise<boolean> => {
       const { userId, jid: marked } = await readMark(ghost, roomId);
       if (!userId || marked !== jid) return false;
       return locked(userId, jid, async () => {

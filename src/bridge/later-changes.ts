@@ -2,12 +2,14 @@
 import type { Addresses } from "../mapping/addresses.ts";
 import { reactionChanges, reactionsIn } from "../mapping/reactions.ts";
 import type { MatrixClient } from "../matrix/client.ts";
-import type { EventId, UserId } from "../matrix/ids.ts";
+import type { Content } from "../matrix/event.ts";
+import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Log } from "../ops/log.ts";
 import type { Reaction, Store } from "../store/store.ts";
 import type { Element } from "../xmpp/stanza.ts";
-import type { Memory, Pair } from "./memory.ts";
+import { type Conversation, passedOn, type Speaker } from "./conversation.ts";
+import type { Memory } from "./memory.ts";
 
 export interface LaterChangesDeps {
   addresses: Addresses;
@@ -20,19 +22,47 @@ export interface LaterChangesDeps {
 
 export interface LaterChanges {
   /** @returns false where nobody knows the message that is reacted to. */
-  react(stanza: Element, pair: Pair, id: string, cause: string): Promise<boolean>;
-  /** Takes events of the XMPP user's away, with all their versions. */
-  remove(pair: Pair, events: readonly EventId[], cause: string): Promise<void>;
+  react(
+    stanza: Element,
+    conversation: Conversation,
+    speaker: Speaker,
+    id: string,
+    cause: string,
+  ): Promise<boolean>;
+  /** Takes events of the speaker's away, with all their versions. */
+  remove(
+    conversation: Conversation,
+    speaker: Pick<Speaker, "ghost">,
+    events: readonly EventId[],
+    cause: string,
+  ): Promise<void>;
   /** @returns false where nobody knows a message of theirs by that ID. */
-  retract(pair: Pair, id: string, cause: string): Promise<boolean>;
+  retract(conversation: Conversation, speaker: Speaker, id: string, cause: string): Promise<boolean>;
+  /**
+   * A moderator of the room has taken a message away, whoever its author is.
+   * @returns "unknown" where nobody knows a message that the room calls so, "forbidden" where the moderator may not
+   *   remove it on Matrix.
+   */
+  moderate(
+    conversation: Conversation,
+    moderator: UserId,
+    what: { id: string; reason?: string },
+    cause: string,
+  ): Promise<"removed" | "forbidden" | "unknown">;
 }
 
 export function createLaterChanges(deps: LaterChangesDeps): LaterChanges {
   const { addresses, memory, store, matrix, txnId, log } = deps;
 
-  const redact = async (ghost: UserId, pair: Pair, eventId: EventId, cause: string): Promise<void> => {
+  const redact = async (
+    ghost: UserId,
+    roomId: RoomId,
+    eventId: EventId,
+    cause: string,
+    reason?: string,
+  ): Promise<void> => {
     try {
-      await matrix.redact(ghost, pair.roomId, eventId, txnId(cause, `${ghost} ${eventId}`));
+      await matrix.redact(ghost, roomId, eventId, txnId(cause, `${ghost} ${eventId}`), reason);
     } catch (error) {
       // It is no longer there, so there is nothing to take away.
       if (!(error instanceof MatrixError && error.status === 404)) throw error;
@@ -42,9 +72,10 @@ export function createLaterChanges(deps: LaterChangesDeps): LaterChanges {
   const annotate = async (
     reaction: Omit<Reaction, "eventId">,
     cause: string,
+    via: Content,
   ): Promise<EventId | undefined> => {
     const { roomId, targetId, userId, key } = reaction;
-    const content = { "m.relates_to": { rel_type: "m.annotation", event_id: targetId, key } };
+    const content = { "m.relates_to": { rel_type: "m.annotation", event_id: targetId, key }, ...via };
     try {
       return await matrix.send(userId, roomId, "m.reaction", content, txnId(cause, `${userId} ${key}`));
     } catch (error) {
@@ -57,36 +88,60 @@ export function createLaterChanges(deps: LaterChangesDeps): LaterChanges {
     }
   };
 
-  const remove: LaterChanges["remove"] = async (pair, events, cause) => {
-    const versions = new Set<EventId>();
-    for (const eventId of events) {
-      for (const version of await store.messages.versions(pair.roomId, eventId))
-        versions.add(version.eventId);
-    }
-    for (const eventId of versions) {
-      await redact(addresses.ghostOf(pair.jid), pair, eventId, cause);
+  /** All versions that are there still. */
+  const versionsOf = async (
+    { roomId }: Conversation,
+    events: readonly EventId[],
+  ): Promise<Map<EventId, UserId>> => {
+    const versions = await Promise.all(events.map((eventId) => store.messages.versions(roomId, eventId)));
+    const there = versions.flat().filter(({ isRedacted }) => !isRedacted);
+    return new Map(there.map(({ eventId, userId }) => [eventId, userId]));
+  };
+
+  const remove: LaterChanges["remove"] = async (conversation, { ghost }, events, cause) => {
+    const { roomId } = conversation;
+    for (const eventId of (await versionsOf(conversation, events)).keys()) {
+      await redact(ghost, roomId, eventId, cause);
       // Afterwards, so that another attempt finds what this one has left.
-      await store.messages.markRedacted(pair.roomId, eventId);
+      await store.messages.markRedacted(roomId, eventId);
     }
+  };
+
+  /** @returns false where the moderator may not, and the author is none of ours. */
+  const removeFor = async (
+    moderator: UserId,
+    author: UserId,
+    { roomId, eventId, reason }: { roomId: RoomId; eventId: EventId; reason: string | undefined },
+    cause: string,
+  ): Promise<boolean> => {
+    try {
+      await redact(moderator, roomId, eventId, cause, reason);
+    } catch (error) {
+      if (!(error instanceof MatrixError && error.status === 403)) throw error;
+      if (!addresses.isGhost(author)) return false;
+      await redact(author, roomId, eventId, cause, reason);
+    }
+    return true;
   };
 
   return {
     remove,
 
-    async react(stanza, pair, id, cause) {
-      const { roomId, jid } = pair;
-      const [target] = await memory.ofMessageId(pair, id, [addresses.jidOfUser(pair.userId), jid]);
+    async react(stanza, conversation, { ghost: userId, jid }, id, cause) {
+      const { roomId, partner } = conversation;
+      const [target] = partner
+        ? await memory.ofMessageId(conversation, id, [addresses.jidOfUser(partner.userId), jid])
+        : await memory.ofStanzaId(conversation, id);
       if (!target) return false;
-      const userId = addresses.ghostOf(jid);
       const present = await store.reactions.ofUser(roomId, target.eventId, userId);
       const { add, remove } = reactionChanges(present, target.isRedacted ? [] : reactionsIn(stanza));
       for (const key of add) {
         const reaction = { roomId, targetId: target.eventId, userId, key };
-        const eventId = await annotate(reaction, cause);
+        const eventId = await annotate(reaction, cause, passedOn(stanza, conversation));
         if (eventId) await store.reactions.save({ ...reaction, eventId });
       }
       for (const eventId of remove) {
-        await redact(userId, pair, eventId, cause);
+        await redact(userId, roomId, eventId, cause);
         await store.reactions.remove(roomId, eventId);
       }
       log.info("reactions are on Matrix", {
@@ -98,14 +153,31 @@ export function createLaterChanges(deps: LaterChangesDeps): LaterChanges {
       return true;
     },
 
-    async retract(pair, id, cause) {
-      // XEP-0424 §5: from the same bare JID as the message, so the IDs of others do not count.
-      const parts = await memory.ofMessageId(pair, id, [pair.jid]);
-      if (parts.length === 0) return false;
-      const events = parts.map(({ eventId }) => eventId);
-      await remove(pair, events, cause);
+    async retract(conversation, speaker, id, cause) {
+      const { jid } = speaker;
+      const found = conversation.room
+        ? await memory.ofStanzaId(conversation, id)
+        : await memory.ofMessageId(conversation, id, [jid]);
+      // XEP-0424 §5: from the same JID as the message, or the same occupant, so those of others do not count.
+      const events = found.filter((part) => part.jid === jid).map(({ eventId }) => eventId);
+      if (events.length === 0) return false;
+      await remove(conversation, speaker, events, cause);
       log.info("retracted on Matrix", { cause, events });
       return true;
+    },
+
+    async moderate(conversation, moderator, { id, reason }, cause) {
+      const { roomId } = conversation;
+      const events = (await memory.ofStanzaId(conversation, id)).map(({ eventId }) => eventId);
+      if (events.length === 0) return "unknown";
+      let isForbidden = false;
+      for (const [eventId, author] of await versionsOf(conversation, events)) {
+        if (await removeFor(moderator, author, { roomId, eventId, reason }, cause))
+          await store.messages.markRedacted(roomId, eventId);
+        else isForbidden = true;
+      }
+      log.info("a moderator has removed a message", { cause, events, isForbidden });
+      return isForbidden ? "forbidden" : "removed";
     },
   };
 }

@@ -10,7 +10,7 @@ import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
 import type { Place, ReadMarks } from "../store/store.ts";
 import type { XmppClient } from "../xmpp/client.ts";
-import { bareOf, type Jid } from "../xmpp/jid.ts";
+import { bareOf, isFullJid, type Jid } from "../xmpp/jid.ts";
 import type { Element } from "../xmpp/stanza.ts";
 import type { DirectRooms } from "./direct-rooms.ts";
 import { createLocks } from "./locks.ts";
@@ -64,6 +64,8 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
     const { roomId, userId } = receipt;
     const room = await directRooms.ofRoom(roomId);
     if (room?.userId !== userId || levelOf(permissions, userId) === "block") return;
+    // An occupant has another address whenever they change their nick, and only rooms say which.
+    if (isFullJid(room.jid)) return;
     const read = await newestRead(receipt, addresses.ghostOf(room.jid));
     if (!read || !(await marks.advance(roomId, "matrix", read.position))) return;
     const ends = { from: addresses.jidOfUser(userId), to: room.jid };

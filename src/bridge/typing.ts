@@ -7,6 +7,7 @@ import type { Ephemeral } from "../matrix/ephemeral.ts";
 import type { RoomId, UserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
 import type { XmppClient } from "../xmpp/client.ts";
+import { isFullJid } from "../xmpp/jid.ts";
 import type { DirectRooms } from "./direct-rooms.ts";
 
 export interface TypingDeps {
@@ -38,7 +39,8 @@ export function createTyping(deps: TypingDeps): Typing {
 
   const show = async (roomId: RoomId, state: RoomState): Promise<void> => {
     const room = await directRooms.ofRoom(roomId);
-    if (!room || levelOf(permissions, room.userId) === "block") {
+    // Who is typing to an occupant is nothing that every MUC passes on.
+    if (!room || isFullJid(room.jid) || levelOf(permissions, room.userId) === "block") {
       state.shown = false;
       return;
     }

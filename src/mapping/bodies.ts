@@ -51,6 +51,12 @@ function replaced(stanza: Element, { start, end }: Range, text: string): Element
 export const withPrefix = (stanza: Element, prefix: string): Element =>
   replaced(stanza, { start: 0, end: 0 }, prefix);
 
+/** The stanza with text after all that its body says. */
+export function withSuffix(stanza: Element, suffix: string): Element {
+  const end = [...(readText(stanza, "body") ?? "")].length;
+  return suffix === "" ? stanza : replaced(stanza, { start: end, end }, suffix);
+}
+
 /** The stanza without a part of its body. */
 export const withoutRange = (stanza: Element, range: Range): Element => replaced(stanza, range, "");
 

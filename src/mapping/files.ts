@@ -4,7 +4,7 @@
  */
 import { type Content, isObject, type MatrixEvent, readString } from "../matrix/event.ts";
 import { isServerName } from "../matrix/ids.ts";
-import type { BareJid } from "../xmpp/jid.ts";
+import type { Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { type Element, xml } from "../xmpp/stanza.ts";
 import { fileNameOf, mediaTypeOf, withExtension } from "./file-names.ts";
@@ -33,8 +33,11 @@ export type FileCrossing =
   | { kind: "refused"; sentence: string };
 
 interface Head {
-  from: BareJid;
-  to: BareJid;
+  from: Jid;
+  to: Jid;
+  type?: "chat" | "groupchat";
+  /** The event's where it is left out. */
+  id?: string;
 }
 
 const kinds: Record<string, string> = {
@@ -94,11 +97,15 @@ const field = (name: string, value: string | number | undefined): Element[] =>
  * The file as one message with nothing but its link in the body, as older clients want it, and its caption as another.
  * An error about the caption says no more than one about the file, so only the latter has the ID that errors go by.
  */
-function fileStanzas(file: MatrixFile, url: string, { from, to, id }: Head & { id: string }): Element[] {
+function fileStanzas(
+  file: MatrixFile,
+  url: string,
+  { from, to, type = "chat", id }: Head & { id: string },
+): Element[] {
   const message = (stanzaId: string, body: string, ...payloads: Element[]): Element =>
     xml(
       "message",
-      { type: "chat", from, to, id: stanzaId },
+      { type, from, to, id: stanzaId },
       xml("body", {}, body),
       xml("origin-id", { xmlns: NS.stableId, id: stanzaId }),
       ...payloads,
@@ -154,7 +161,7 @@ export function fileToStanzas(
     const sentence = `The file is larger than the ${inMebibytes(media.maxBytes)} that the bridge carries.`;
     return { kind: "refused", sentence };
   }
-  return { kind: "stanzas", stanzas: fileStanzas(file, media.linkOf(file), { ...head, id: event.event_id }) };
+  return { kind: "stanzas", stanzas: fileStanzas(file, media.linkOf(file), { id: event.event_id, ...head }) };
 }
 
 /** A file as it is known once its bytes are in the media repository. */

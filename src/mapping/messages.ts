@@ -4,7 +4,7 @@
  */
 import { type Content, isObject, type MatrixEvent, readString } from "../matrix/event.ts";
 import type { UserId } from "../matrix/ids.ts";
-import type { BareJid } from "../xmpp/jid.ts";
+import type { Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { type Element, readChild, readText, xml } from "../xmpp/stanza.ts";
 import { locationContent, locationSpoken } from "./locations.ts";
@@ -67,29 +67,36 @@ function withoutWords({ type, content }: MatrixEvent): Crossing {
 }
 
 export interface Way {
-  from: BareJid;
-  to: BareJid;
+  from: Jid;
+  to: Jid;
+  type?: "chat" | "groupchat";
+  /** The event's where it is left out. */
+  id?: string;
   /** A Matrix user as XMPP calls them, ghosts included. */
-  jidOf?: (userId: UserId) => BareJid | undefined;
+  jidOf?: (userId: UserId) => Jid | undefined;
   /** Whether formatted text goes as XHTML-IM too. */
   xhtmlIm?: boolean;
 }
 
 /** One message event as one message stanza, whose ID is the event's so that an error names its message. */
-export function toStanza(event: MatrixEvent, { from, to, jidOf, xhtmlIm }: Way, nameOf?: NameOf): Crossing {
+export function toStanza(
+  event: MatrixEvent,
+  { from, to, type = "chat", id = event.event_id, jidOf, xhtmlIm }: Way,
+  nameOf?: NameOf,
+): Crossing {
   const stanza = (body: string, payloads: Element[] = []): Crossing => ({
     kind: "stanza",
     stanza: xml(
       "message",
-      { type: "chat", from, to, id: event.event_id },
+      { type, from, to, id },
       xml("body", {}, body),
       ...payloads,
-      xml("origin-id", { xmlns: NS.stableId, id: event.event_id }),
+      xml("origin-id", { xmlns: NS.stableId, id }),
     ),
   });
   switch (event.type) {
     case "m.room.message": {
-      const personOf = (id: Mentionable) => (id.startsWith("@") ? jidOf?.(id as UserId) : undefined);
+      const personOf = (one: Mentionable) => (one.startsWith("@") ? jidOf?.(one as UserId) : undefined);
       const xhtmlOf = xhtmlIm ? (tree: Tree) => toXhtmlIm(tree, personOf) : undefined;
       const spoken = roomMessage(event.content, { nameOf, xhtmlOf });
       if (!spoken) return withoutWords(event);

@@ -6,7 +6,7 @@ import { type MatrixEvent, readString } from "../matrix/event.ts";
 import type { EventId } from "../matrix/ids.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { type Element, readChild, xml, xmlSafe } from "../xmpp/stanza.ts";
-import { type Head, type KnownMessage, relationOf } from "./references.ts";
+import { type Head, idInRoom, type KnownMessage, relationOf } from "./references.ts";
 
 /** Of one sender on one message; nobody means more, and each is an event. */
 const most = 20;
@@ -28,16 +28,17 @@ const keyOf = ({ content }: MatrixEvent): string => {
   return key.startsWith("mxc://") ? (name ?? "a picture") : key;
 };
 
-/** "[id] if present the origin-id, otherwise the id" (XEP-0444 §4.2). */
-export const reactionTargetOf = (target: KnownMessage): string | undefined =>
-  target.originId ?? target.messageId;
+/** "[id] if present the origin-id, otherwise the id", and in rooms what the room calls it (XEP-0444 §4.2). */
+export const reactionTargetOf = (target: KnownMessage, type?: Head["type"]): string | undefined =>
+  idInRoom(type, target) ?? target.originId ?? target.messageId;
 
 /** What it adds to which message; undefined where it is to be told in words. */
 export function asReaction(
   event: MatrixEvent,
   target: KnownMessage | undefined,
+  type?: Head["type"],
 ): { id: string; key: string } | undefined {
-  const id = target && reactionTargetOf(target);
+  const id = target && reactionTargetOf(target, type);
   const key = keyOf(event);
   return id !== undefined && isEmoji(key) ? { id, key } : undefined;
 }
@@ -46,7 +47,7 @@ export function asReaction(
 export const reactionsStanza = (head: Head, target: string, keys: readonly string[]): Element =>
   xml(
     "message",
-    { type: "chat", from: head.from, to: head.to, id: head.id },
+    { type: head.type ?? "chat", from: head.from, to: head.to, id: head.id },
     xml(
       "reactions",
       { xmlns: NS.reactions, id: target },

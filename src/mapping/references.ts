@@ -4,24 +4,27 @@
  */
 import { type Content, isObject, type MatrixEvent, readString } from "../matrix/event.ts";
 import { type EventId, parseEventId } from "../matrix/ids.ts";
-import { type BareJid, bareJid, parseJid } from "../xmpp/jid.ts";
+import { type BareJid, bareJid, type Jid, parseJid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { type Element, readChild, readText, xmlSafe } from "../xmpp/stanza.ts";
 
 /** A message that has crossed, as either side calls it. */
 export interface KnownMessage {
   eventId: EventId;
-  /** Its sender as XMPP sees them. */
-  jid: BareJid;
+  /** Its sender as XMPP sees them; undefined for one who has left the room. */
+  jid: Jid | undefined;
   messageId: string | undefined;
   originId: string | undefined;
+  /** What its room calls it. */
+  stanzaId?: { id: string; by: BareJid } | undefined;
 }
 
 /** Where a stanza comes from and goes to, and the ID that errors about it will have. */
 export interface Head {
-  from: BareJid;
-  to: BareJid;
+  from: Jid;
+  to: Jid;
   id: string;
+  type?: "chat" | "groupchat";
 }
 
 export interface EventReferences {
@@ -122,3 +125,20 @@ export function idsOfStanza(stanza: Element): Pick<KnownMessage, "messageId" | "
     ? { messageId: attachedTo, originId: originId ?? idOf(stanza) }
     : { messageId: idOf(stanza), originId };
 }
+
+/**
+ * What a room calls a message (XEP-0359 0.7): by that everybody refers to it, whatever its sender calls it. Only what the
+ * stanza's own room says counts.
+ */
+export function stanzaIdOf(stanza: Element, by: BareJid): string | undefined {
+  const named = stanza
+    .getChildElements()
+    .find(({ name, attrs }) => name === "stanza-id" && attrs.xmlns === NS.stableId && attrs.by === by);
+  return idOf(named);
+}
+
+/** By which others in a room refer to a message, where the room gives IDs; undefined outside of rooms. */
+export const idInRoom = (
+  type: unknown,
+  target: Pick<KnownMessage, "stanzaId"> | undefined,
+): string | undefined => (type === "groupchat" ? target?.stanzaId?.id : undefined);

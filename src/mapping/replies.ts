@@ -6,7 +6,7 @@ import { type MatrixEvent, readString } from "../matrix/event.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { type Element, readText, xml } from "../xmpp/stanza.ts";
 import { fallbackRanges, withoutFallback, withoutRange, withPrefix } from "./bodies.ts";
-import { type KnownMessage, referencesOfEvent } from "./references.ts";
+import { idInRoom, type KnownMessage, referencesOfEvent } from "./references.ts";
 
 /** What is replied to, in words. */
 export interface Quote {
@@ -59,9 +59,10 @@ export function asReply(
 ): Element {
   const words = quote && quote.body.trim() !== "" && mayQuote(stanza) ? quotation(quote) : "";
   const reply = words === "" ? stanza : withPrefix(stanza, words);
-  const id = target?.messageId ?? target?.originId;
+  const id = idInRoom(stanza.attrs.type, target) ?? target?.messageId ?? target?.originId;
   if (id === undefined || target === undefined) return reply;
-  reply.append(xml("reply", { xmlns: NS.reply, to: target.jid, id }));
+  const { jid } = target;
+  reply.append(xml("reply", { xmlns: NS.reply, ...(jid !== undefined && { to: jid }), id }));
   if (words === "") return reply;
   const range = xml("body", { start: "0", end: String([...words].length) });
   reply.append(xml("fallback", { xmlns: NS.fallback, for: NS.reply }, range));

@@ -2,11 +2,11 @@
 import type { Content } from "../matrix/event.ts";
 import type { EventId } from "../matrix/ids.ts";
 import { type Element, xml } from "../xmpp/stanza.ts";
-import type { KnownMessage } from "./references.ts";
+import { idInRoom, type KnownMessage } from "./references.ts";
 
 /** The thread goes by the ID of the message that it begins with, as XMPP calls it where it knows it. */
 export function inThread(stanza: Element, rootId: EventId, root: KnownMessage | undefined): Element {
-  stanza.append(xml("thread", {}, root?.messageId ?? rootId));
+  stanza.append(xml("thread", {}, idInRoom(stanza.attrs.type, root) ?? root?.messageId ?? rootId));
   return stanza;
 }
 

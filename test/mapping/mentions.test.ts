@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { callsByName, mayCallByName } from "../../src/mapping/mentions.ts";
+import { callsByName, mayCallByName, namesCalled } from "../../src/mapping/mentions.ts";
 
 test("a name calls somebody at the start, with a colon or comma and a blank behind it", () => {
   for (const body of ["Juliet: hist!", "Juliet, hist!", "Juliet:\nhist!"])
@@ -28,4 +28,14 @@ test("whoever is called by a name without signs in it may be looked for", () => 
       assert.equal(mayCallByName(body) || [...called].length < called.length, true);
     }),
   );
+});
+
+test("the beginning of a line may be several names, and the longest is tried first", () => {
+  assert.deepEqual(namesCalled("Juliet: speak again"), ["Juliet"]);
+  assert.deepEqual(namesCalled("Capulet, Juliet: speak, bright angel"), [
+    "Capulet",
+    "Capulet, Juliet",
+    "Capulet, Juliet: speak",
+  ]);
+  for (const none of ["", ": O", "10:30", "O Romeo\nJuliet: speak"]) assert.deepEqual(namesCalled(none), []);
 });

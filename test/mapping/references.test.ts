@@ -3,7 +3,12 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { mention, mentionedIn } from "../../src/mapping/mentions.ts";
 import { reactionsIn } from "../../src/mapping/reactions.ts";
-import { idsOfStanza, referencesOfEvent, referencesOfStanza } from "../../src/mapping/references.ts";
+import {
+  idsOfStanza,
+  referencesOfEvent,
+  referencesOfStanza,
+  stanzaIdOf,
+} from "../../src/mapping/references.ts";
 import { relateContent, relateStanzas, saidBy, saidIn } from "../../src/mapping/relations.ts";
 import type { Content, MatrixEvent } from "../../src/matrix/event.ts";
 import type { EventId, RoomId, UserId } from "../../src/matrix/ids.ts";
@@ -160,4 +165,13 @@ test("any payloads of any attributes refer to something or nothing, and nothing 
       assert.match(serialize(saidIn(stanza, facts)), /more/);
     }),
   );
+});
+
+test("what a room calls a message counts where the room itself says so", () => {
+  const room = "verona@conference.xmpp.example" as BareJid;
+  const called = (inside: string) => stanzaIdOf(parseStanza(`<message>${inside}</message>`), room);
+  const stanzaId = (id: string, by: string) => `<stanza-id xmlns='urn:xmpp:sid:0' id='${id}' by='${by}'/>`;
+  assert.equal(called(stanzaId("forged", "romeo@xmpp.example") + stanzaId("a1", room)), "a1");
+  assert.equal(called(stanzaId("", room)), undefined);
+  assert.equal(called(`<stanza-id id='a1' by='${room}'/>`), undefined);
 });

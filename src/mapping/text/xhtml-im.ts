@@ -1,5 +1,5 @@
 /** XHTML-IM (XEP-0071 1.5.4) <-> a text tree. */
-import type { BareJid } from "../../xmpp/jid.ts";
+import type { Jid } from "../../xmpp/jid.ts";
 import { NS } from "../../xmpp/namespaces.ts";
 import { type Element, readChild, xml } from "../../xmpp/stanza.ts";
 import { readElements } from "./element-reader.ts";
@@ -24,7 +24,7 @@ const spans: Record<Exclude<Span["kind"], "link" | "spoiler">, () => Element> = 
   underline: () => styled("text-decoration: underline"),
 };
 
-const xhtml = (jidOf: (id: Mentionable) => BareJid | undefined): Dialect => ({
+const xhtml = (jidOf: (id: Mentionable) => Jid | undefined): Dialect => ({
   mayLink: () => true,
   span(span) {
     if (span.kind === "link") return xml("a", { href: span.href });
@@ -49,7 +49,7 @@ const xhtml = (jidOf: (id: Mentionable) => BareJid | undefined): Dialect => ({
 /** The element that goes into a message besides its body. */
 export function toXhtmlIm(
   tree: Tree,
-  jidOf: (id: Mentionable) => BareJid | undefined = () => undefined,
+  jidOf: (id: Mentionable) => Jid | undefined = () => undefined,
 ): Element {
   const body = xml("body", { xmlns: "http://www.w3.org/1999/xhtml" });
   return xml("html", { xmlns: NS.xhtmlIm }, writeElements(tree, xhtml(jidOf), body));
