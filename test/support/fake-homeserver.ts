@@ -136,6 +136,22 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
     if (visibility === "public") directory.set(roomId, network);
     else if (directory.get(roomId) === network) directory.delete(roomId);
   };
+  const aliases = new Map<string, string>();
+  const createRoom = (creator: string, body: Content): string => {
+    const { room_alias_name: local } = body;
+    const alias = `#${local}:${domain}`;
+    if (local !== undefined && aliases.has(alias)) {
+      throw new Refusal(400, "M_ROOM_IN_USE", "Room alias already taken");
+    }
+    const roomId = rooms.create(creator, body);
+    if (local !== undefined) aliases.set(alias, roomId);
+    return roomId;
+  };
+  const resolve = (alias: string): Content => {
+    const room_id = aliases.get(alias);
+    if (!room_id) throw new Refusal(404, "M_NOT_FOUND", `Room alias ${alias} not found`);
+    return { room_id, servers: [domain] };
+  };
   const nothing = (done: unknown): Content => (done === undefined ? {} : {});
 
   const room = "/_matrix/client/v3/rooms/([^/]+)";
@@ -150,7 +166,30 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
         "/_matrix/client/v3/profile/([^/]+)/displayname",
         (_u, [id = ""], req) => nothing(void names.set(id, String(bodyOf(req).displayname))),
       ],
-      ["POST", "/_matrix/client/v3/createRoom", (u, _p, req) => ({ room_id: rooms.create(u, bodyOf(req)) })],
+      ["POST", "/_matrix/client/v3/createRoom", (u, _p, req) => ({ room_id: createRoom(u, bodyOf(req)) })],
+      ["GET", "/_matrix/client/v3/directory/room/([^/]+)", (_u, [alias = ""]) => resolve(alias)],
+      [
+        "DELETE",
+        "/_matrix/client/v3/directory/room/([^/]+)",
+        (_u, [alias = ""]) => nothing(void aliases.delete(alias)),
+      ],
+      [
+        "PUT",
+        `${room}/state/([^/]+)/([^/]*)`,
+        (u, [id = "", type = "", key = ""], req) => ({
+          event_id: rooms.send(u, id, type, bodyOf(req), key),
+        }),
+      ],
+      ...(["kick", "ban", "unban"] as const).map((action): [string, string, Route] => [
+        "POST",
+        `${room}/${action}`,
+        (u, [id = ""], req) => {
+          const { user_id, reason } = bodyOf(req);
+          return nothing(
+            rooms[action](u, id, String(user_id), reason === undefined ? reason : String(reason)),
+          );
+        },
+      ]),
       [
         "POST",
         "/_matrix/client/v3/user_directory/search",
@@ -169,6 +208,7 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
         (u, [id = ""], req) => nothing(rooms.invite(u, id, String(bodyOf(req).user_id))),
       ],
       ["GET", `${room}/state/([^/]+)/`, (u, [id = "", type = ""]) => rooms.state(u, id, type)],
+      ["GET", `${room}/state`, (u, [id = ""]) => rooms.fullState(u, id)],
       ["GET", `${room}/members`, (u, [id = ""]) => members(u, id)],
       ["GET", `${room}/messages`, (u, [id = ""], req) => messages(u, id, req.query)],
       [
@@ -272,6 +312,15 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
         rooms.invite(userId, roomId, invited);
       },
       join: (roomId: string): void => rooms.join(userId, roomId),
+      /** Synapse asks the bridge for an alias of its namespace that it does not know. @returns the room ID. */
+      async joinAlias(alias: string): Promise<string> {
+        if (!aliases.has(alias)) {
+          await pusher.call("GET", `/_matrix/app/v1/rooms/${encodeURIComponent(alias)}`);
+        }
+        const roomId = String(resolve(alias).room_id);
+        rooms.join(userId, roomId);
+        return roomId;
+      },
       leave: (roomId: string): void => rooms.leave(userId, roomId),
       kick: (roomId: string, member: string): void => rooms.kick(userId, roomId, member),
       ban: (roomId: string, member: string): void => rooms.ban(userId, roomId, member),

@@ -8,6 +8,7 @@ import { shapeOfStatus } from "../../src/mapping/errors.ts";
 import { bareOf, domainOf, type Jid } from "../../src/xmpp/jid.ts";
 import { type Element, errorReply, parseStanza, serialize, xml } from "../../src/xmpp/stanza.ts";
 import { type CallbackAnswer, type OpenCallback, openCallback } from "./fake-callback.ts";
+import { createFakeMuc, type FakeMuc, type FakeMucOptions } from "./fake-muc.ts";
 import { type Answer, type SeenRequest, startFakeServer } from "./fake-server.ts";
 import { handedOver2019, page, streamError } from "./recorded-answers.ts";
 
@@ -51,8 +52,10 @@ export async function startFakeProsody(options: ProsodyOptions = {}) {
   const { domain = "xmpp.test", component = "bridge.xmpp.test" } = options;
   const { secret = "component secret", callbackSecret = "callback0123456789", oldModule = false } = options;
   const credentials = `Basic ${Buffer.from(`${component}:${secret}`).toString("base64")}`;
+  const mucDomain = `conference.${domain}`;
   const inboxes = new Map<string, Element[]>();
   const iqAnswers = new Map<string, (iq: Element) => Element | undefined>();
+  const mucs = new Map<string, FakeMuc>();
   let bridgeUrl: string | undefined;
 
   const callbackUrl = (): string => {
@@ -98,6 +101,14 @@ export async function startFakeProsody(options: ProsodyOptions = {}) {
     return failed("remote-server-timeout", "IQ stanza timed out");
   };
 
+  const inMuc = (stanza: Element, room: string): Answer | undefined => {
+    if (domainOf(room as Jid) !== mucDomain) return undefined;
+    const muc = mucs.get(room);
+    const noRoom = { type: "cancel", condition: "item-not-found" };
+    const reply = muc ? muc.take(stanza) : errorReply(stanza, noRoom);
+    return reply ? xmppAnswer(reply) : { status: 202 };
+  };
+
   const route = async (stanza: Element, timeoutSeconds: number): Promise<Answer> => {
     const { to = component, type } = stanza.attrs;
     if (domainOf(to as Jid) === component) {
@@ -108,6 +119,8 @@ export async function startFakeProsody(options: ProsodyOptions = {}) {
       const reply = await deliver(stanza);
       return reply ? xmppAnswer(reply) : { status: 202 };
     }
+    const ofMuc = inMuc(stanza, bareOf(to as Jid));
+    if (ofMuc) return ofMuc;
     if (stanza.name === "iq" && domainOf(to as Jid) === domain) return ask(stanza, timeoutSeconds);
     // Other servers are assumed to take everything.
     if (domainOf(to as Jid) !== domain || receive(stanza)) return { status: 202 };
@@ -219,8 +232,19 @@ export async function startFakeProsody(options: ProsodyOptions = {}) {
       .catch(() => undefined);
   };
 
+  /** A room of the service beside it. The stanzas for one occupant come in order, those for the bridge on connections of their own. */
+  const openMuc = (local: string, mucOptions: FakeMucOptions = {}): FakeMuc => {
+    const muc = createFakeMuc(`${local}@${mucDomain}`, mucOptions, (stanza) => {
+      if (domainOf(stanza.attrs.to as Jid) === component) void deliver(stanza);
+      else receive(stanza);
+    });
+    mucs.set(muc.jid, muc);
+    return muc;
+  };
+
   return {
     ...server,
+    muc: openMuc,
     restUrl: `${server.url}/rest`,
     domain,
     component,

@@ -36,6 +36,10 @@ export class Refusal extends Error {
 const forbidden = (message: string): Refusal => new Refusal(403, "M_FORBIDDEN", message);
 
 export interface CreateOptions {
+  preset?: string;
+  name?: string;
+  topic?: string;
+  power_level_content_override?: Content;
   invite?: string[];
   is_direct?: boolean;
   initial_state?: { type: string; state_key?: string; content: Content }[];
@@ -93,17 +97,26 @@ export function createRooms(domain: string, onEvent: (event: RoomEvent, room: Ro
   };
   const remove =
     (membership: "leave" | "ban") =>
-    (sender: string, roomId: string, member: string): void =>
-      setMember(joined(roomId, sender), sender, member, { membership });
+    (sender: string, roomId: string, member: string, reason?: string): void =>
+      setMember(joined(roomId, sender), sender, member, {
+        membership,
+        ...(reason !== undefined && { reason }),
+      });
 
   return {
     all: () => [...rooms.values()],
 
-    create(creator: string, { invite: invited = [], is_direct, initial_state = [] }: CreateOptions): string {
+    create(creator: string, options: CreateOptions): string {
+      const { invite: invited = [], is_direct, initial_state = [], preset, name, topic } = options;
       const room: Room = { id: `!${randomUUID()}:${domain}`, events: [], members: new Map() };
       rooms.set(room.id, room);
       add(room, creator, "m.room.create", { room_version: "11" }, "");
       setMember(room, creator, creator, { membership: "join" });
+      if (preset === "public_chat") add(room, creator, "m.room.join_rules", { join_rule: "public" }, "");
+      const levels = options.power_level_content_override;
+      if (levels) add(room, creator, "m.room.power_levels", { users: { [creator]: 100 }, ...levels }, "");
+      if (name !== undefined) add(room, creator, "m.room.name", { name }, "");
+      if (topic !== undefined) add(room, creator, "m.room.topic", { topic }, "");
       for (const { type, state_key = "", content } of initial_state) {
         add(room, creator, type, content, state_key);
       }
@@ -114,7 +127,9 @@ export function createRooms(domain: string, onEvent: (event: RoomEvent, room: Ro
       const room = find(roomId);
       const now = room.members.get(userId);
       if (now === "join") return;
-      if (now !== "invite") throw forbidden(`${userId} is not invited to ${roomId}`);
+      const rules = room.events.findLast(({ type }) => type === "m.room.join_rules");
+      const isOpen = now !== "ban" && rules?.content.join_rule === "public";
+      if (now !== "invite" && !isOpen) throw forbidden(`${userId} is not invited to ${roomId}`);
       setMember(room, userId, userId, { membership: "join" });
     },
     leave(userId: string, roomId: string, reason?: string): void {
@@ -126,6 +141,7 @@ export function createRooms(domain: string, onEvent: (event: RoomEvent, room: Ro
     invite,
     kick: remove("leave"),
     ban: remove("ban"),
+    unban: remove("leave"),
     send(
       sender: string,
       roomId: string,
@@ -168,6 +184,11 @@ export function createRooms(domain: string, onEvent: (event: RoomEvent, room: Ro
       const found = joined(roomId, userId).events.findLast((e) => e.type === type && e.state_key === "");
       if (!found) throw new Refusal(404, "M_NOT_FOUND", `${roomId} has no ${type}`);
       return found.content;
+    },
+    /** The newest state event of each type and key. */
+    fullState(userId: string, roomId: string): RoomEvent[] {
+      const state = joined(roomId, userId).events.filter(({ state_key }) => state_key !== undefined);
+      return [...new Map(state.map((event) => [`${event.type} ${event.state_key}`, event])).values()];
     },
     /** What has happened, oldest first, for whoever was there once. */
     history(userId: string, roomId: string): RoomEvent[] {

@@ -1,0 +1,280 @@
+/** Rooms are linked only when somebody who may speak for each side has agreed; this asks them. */
+import type { RoomState } from "../bridge/room-state.ts";
+import type { Addresses } from "../mapping/addresses.ts";
+import type { MatrixClient } from "../matrix/client.ts";
+import type { Content } from "../matrix/event.ts";
+import type { RoomId, UserId } from "../matrix/ids.ts";
+import type { Log } from "../ops/log.ts";
+import type { LinkRequest, LinkRequests } from "../store/request-records.ts";
+import type { RoomLink } from "../store/room-records.ts";
+import type { BareJid, Jid } from "../xmpp/jid.ts";
+import { type LinkChecks, type Linked, nameOf, no, type Party, type Wish } from "./link-checks.ts";
+import type { Rooms } from "./rooms.ts";
+import type { Visits } from "./visits.ts";
+
+export type Outcome =
+  | { kind: "linked"; link: RoomLink }
+  /** Who has to agree yet, and by which code. */
+  | { kind: "asked"; code: string; side: "matrix" | "xmpp" };
+
+export interface AgreementDeps {
+  addresses: Addresses;
+  checks: LinkChecks;
+  linked: Linked;
+  rooms: Pick<Rooms, "link">;
+  visits: Visits;
+  requests: LinkRequests;
+  matrix: Pick<MatrixClient, "send">;
+  /** A text of the bot's as an event. */
+  contentOf(text: string): Content;
+  txnId(cause: string, part: string): string;
+  newCode: () => string;
+  /** Unix time in milliseconds. */
+  now: () => number;
+  log: Log;
+}
+
+export interface Agreement {
+  /** @throws UndeliverableError with what is wrong and what to do. */
+  ask(wish: Wish, by: Party): Promise<Outcome>;
+  /** @param mode where whoever agrees wants that. */
+  agree(code: string, by: Party, mode?: RoomLink["mode"]): Promise<Outcome>;
+  refuse(code: string, by: Party): Promise<LinkRequest>;
+  /** @throws UndeliverableError where they may not. */
+  mayUnlink(link: RoomLink, by: Party): Promise<void>;
+  /** The Matrix room is told, where it was not the place. */
+  announceEnd(link: RoomLink, by: Party): Promise<void>;
+  /** The bot has nothing to wait for any more in a room that it visits. */
+  leaveIfDone(muc: BareJid): Promise<void>;
+  /** What waits for an answer. */
+  pending(wish: Partial<Wish>): Promise<LinkRequest[]>;
+  /** Goes back to the rooms where an answer is awaited; lets go of what is too old. */
+  resume(): Promise<void>;
+}
+
+const lifetimeMs = 24 * 60 * 60 * 1000;
+const noRight = (muc: BareJid) =>
+  no(
+    "Only somebody who may change the Matrix room’s settings can do this, " +
+      `or an owner or admin of ${muc} by saying it in there.`,
+  );
+
+export function createAgreement(deps: AgreementDeps): Agreement {
+  const { addresses, checks, linked, rooms, visits, requests, now, log } = deps;
+
+  const titleOf = (state: RoomState): string => {
+    const address = state.canonicalAlias ?? state.roomId;
+    return state.name ? `“${state.name}” (${address})` : address;
+  };
+
+  const jidOf = (by: Party): Jid => (by.network === "matrix" ? addresses.jidOfUser(by.userId) : by.jid);
+
+  const post = async (roomId: RoomId, text: string, cause: string): Promise<void> => {
+    await deps.matrix.send(
+      addresses.botUserId,
+      roomId,
+      "m.room.message",
+      deps.contentOf(text),
+      deps.txnId(cause, "word"),
+    );
+  };
+
+  const leaveIfDone: Agreement["leaveIfDone"] = async (muc) => {
+    const others = (await requests.all()).some((one) => one.muc === muc && !one.isRefused);
+    if (!others && linked.ofMuc(muc) === undefined) await visits.leave(muc);
+  };
+
+  const make = async (request: LinkRequest): Promise<Outcome> => {
+    const { roomId, muc, password, mode, askedBy, code } = request;
+    await checks.mayBeLinked(request);
+    // From now on what comes from there is for the link.
+    visits.handOver(muc);
+    try {
+      await rooms.link(roomId, muc, askedBy as UserId | BareJid, {
+        ...(password !== undefined && { password }),
+        ...(mode && { mode }),
+      });
+    } catch (error) {
+      await visits.enter(muc, password).catch(() => undefined);
+      throw error;
+    }
+    await requests.remove(code);
+    const link = linked.ofRoom(roomId);
+    if (!link) throw new Error(`${roomId} was linked with ${muc}, and is not`);
+    log.info("rooms are linked by agreement", { room: roomId, muc, by: askedBy });
+    return { kind: "linked", link };
+  };
+
+  const deadline = "within a day";
+  const tellMuc = async ({ code, muc, askedBy, roomId }: LinkRequest): Promise<void> => {
+    const title = titleOf(await checks.stateOf(roomId));
+    const words =
+      `${askedBy} asks to link this room with the Matrix room ${title}: what is said in one would be said in both. ` +
+      `An owner or admin of this room answers ${deadline}: !xmpp agree ${code}, or !xmpp agree ${code} relay, so that the bot alone ` +
+      `speaks for all Matrix users here, or: !xmpp refuse ${code}`;
+    await visits.say(muc, words, deps.txnId(code, "muc"));
+  };
+  const tellMatrix = ({ code, muc, askedBy, roomId }: LinkRequest): Promise<void> => {
+    const words =
+      `${askedBy} asks to link this room with the XMPP room ${muc}: what is said in one would be said in both. ` +
+      `Somebody who may change this room’s settings answers ${deadline}: !xmpp agree ${code}, or: !xmpp refuse ${code}`;
+    return post(roomId, words, code);
+  };
+
+  /** Links where both sides have agreed; else asks the one that has not. */
+  const proceed = async (request: LinkRequest, known?: LinkRequest): Promise<Outcome> => {
+    const { code, muc, password, matrixBy, xmppBy } = request;
+    if (matrixBy && xmppBy) return make(request);
+    const side = xmppBy ? "matrix" : "xmpp";
+    const isAsked = known !== undefined && known.xmppBy === xmppBy;
+    if (side === "xmpp") {
+      // What cannot be entered cannot be linked, and the request would wait for nothing.
+      await visits.enter(muc, password);
+      await requests.save(request);
+      if (!isAsked) await tellMuc(request);
+    } else {
+      await requests.save(request);
+      if (!isAsked) await tellMatrix(request);
+    }
+    log.info("a link waits for agreement", { code, muc, room: request.roomId, side });
+    return { kind: "asked", code, side };
+  };
+
+  const isOld = ({ askedAt }: LinkRequest): boolean => now() - askedAt > lifetimeMs;
+
+  const find = async (code: string): Promise<LinkRequest> => {
+    const request = await requests.ofCode(code.trim().toUpperCase());
+    if (!request || request.isRefused || isOld(request))
+      throw no("Nobody waits for an answer under this code; perhaps it is too old, or was answered.");
+    return request;
+  };
+
+  /** What is known of such a wish already. */
+  const earlier = async ({ roomId, muc }: Wish): Promise<LinkRequest | undefined> => {
+    const before = (await requests.all()).find((one) => one.roomId === roomId && one.muc === muc);
+    if (!before || isOld(before)) return undefined;
+    if (before.isRefused) throw no(`${muc} has refused this; ask again tomorrow.`);
+    return before;
+  };
+
+  const askFor = async (wish: Wish, by: Party): Promise<Outcome> => {
+    const { roomId, muc, password } = wish;
+    const known = await earlier(wish);
+    const isOfMatrix = by.network === "matrix";
+    // Only inside can be seen who an XMPP user is there.
+    if (!isOfMatrix && !by.occupant) await visits.enter(muc, password);
+    const speaks = known?.xmppBy === undefined && (await checks.speaksForMuc(muc, by));
+    const request: LinkRequest = {
+      code: known?.code ?? deps.newCode(),
+      roomId,
+      muc,
+      password: password ?? known?.password,
+      mode: wish.mode ?? known?.mode,
+      askedBy: known?.askedBy ?? nameOf(by),
+      askedAt: known?.askedAt ?? now(),
+      matrixBy: known?.matrixBy ?? (isOfMatrix ? by.userId : undefined),
+      xmppBy: speaks ? jidOf(by) : known?.xmppBy,
+      isRefused: false,
+    };
+    return proceed(request, known);
+  };
+
+  return {
+    async ask(wish, by) {
+      const current = linked.ofRoom(wish.roomId);
+      // A command may come twice.
+      if (current?.muc === wish.muc) return { kind: "linked", link: current };
+      await checks.mayBeLinked(wish);
+      checks.mayLinkMore(by);
+      await checks.stateOf(wish.roomId);
+      if (by.network === "matrix" && !(await checks.speaksForRoom(wish.roomId, by)))
+        throw no("It takes the power to change this room’s settings to link it; ask somebody who has it.");
+      await checks.isThere(wish.muc);
+      return askFor(wish, by);
+    },
+
+    async agree(code, by, mode) {
+      const request = await find(code);
+      const { muc, roomId } = request;
+      const forMatrix = request.matrixBy === undefined && (await checks.speaksForRoom(roomId, by));
+      const forXmpp = request.xmppBy === undefined && (await checks.speaksForMuc(muc, by));
+      if (!forMatrix && !forXmpp) throw noRight(muc);
+      const agreed = {
+        ...request,
+        mode: mode ?? request.mode,
+        ...(forMatrix && by.network === "matrix" && { matrixBy: by.userId }),
+        ...(forXmpp && { xmppBy: jidOf(by) }),
+      };
+      const outcome = await proceed(agreed, request);
+      if (outcome.kind === "linked") {
+        const title = titleOf(await checks.stateOf(roomId));
+        if (by.network === "xmpp")
+          await post(roomId, `This room is linked with ${muc} now: ${by.jid} has agreed.`, `${code}/linked`);
+        else
+          await visits.say(
+            muc,
+            `This room is linked with the Matrix room ${title} now.`,
+            deps.txnId(code, "linked"),
+          );
+      }
+      return outcome;
+    },
+
+    async refuse(code, by) {
+      const request = await find(code);
+      const { muc, roomId, askedBy } = request;
+      const isAsker = askedBy === nameOf(by);
+      const mayRefuse =
+        isAsker ||
+        by.isAdmin ||
+        (await checks.speaksForRoom(roomId, by)) ||
+        (await checks.speaksForMuc(muc, by));
+      if (!mayRefuse) throw noRight(muc);
+      // Kept for its time, so that nobody asks again at once; who takes a wish back may.
+      if (isAsker) await requests.remove(request.code);
+      else await requests.save({ ...request, isRefused: true });
+      // An occupant is answered there before the bot goes.
+      if (by.network === "matrix" || !by.occupant) await leaveIfDone(muc);
+      if (by.network === "xmpp" && request.matrixBy)
+        await post(roomId, `${by.jid} has refused to link ${muc} with this room.`, `${request.code}/refused`);
+      log.info("a link was refused", { code: request.code, muc, room: roomId });
+      return request;
+    },
+
+    async mayUnlink({ roomId, muc }, by) {
+      if (by.isAdmin || (await checks.speaksForRoom(roomId, by)) || (await checks.speaksForMuc(muc, by)))
+        return;
+      throw noRight(muc);
+    },
+
+    announceEnd: ({ roomId, muc }, by) =>
+      post(roomId, `${nameOf(by)} has ended the link of this room with ${muc}.`, `${muc}/${now()}`),
+    leaveIfDone,
+
+    async pending({ roomId, muc }) {
+      return (await requests.all()).filter(
+        (one) =>
+          !one.isRefused &&
+          !isOld(one) &&
+          (roomId === undefined || one.roomId === roomId) &&
+          (muc === undefined || one.muc === muc),
+      );
+    },
+
+    async resume() {
+      const [old, open] = [[] as LinkRequest[], [] as LinkRequest[]];
+      for (const request of await requests.all()) (isOld(request) ? old : open).push(request);
+      for (const { code } of old) await requests.remove(code);
+      const goBack = async ({ code, muc, password }: LinkRequest): Promise<void> => {
+        try {
+          await visits.enter(muc, password);
+        } catch (error) {
+          log.warn("the bot could not go back to a room that was asked about a link", { code, muc, error });
+        }
+      };
+      // All at once, so that each is known to be visited before its answer can come.
+      await Promise.all(open.filter(({ isRefused }) => !isRefused).map(goBack));
+      for (const { muc } of old) await leaveIfDone(muc);
+    },
+  };
+}

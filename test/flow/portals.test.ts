@@ -1,0 +1,260 @@
+/** Portals of XMPP rooms, with the whole bridge between the fakes. */
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { xml } from "../../src/xmpp/stanza.ts";
+import { waitFor } from "../support/wait-for.ts";
+import { ghostOf, julietJid, setScene } from "./scene.ts";
+
+const orchardAlias = "#_xmpp_orchard=40conference.xmpp.test:hs.test";
+const bot = "@_xmpp_bot:hs.test";
+const ghostIn = (nick: string): string =>
+  `@_xmpp_orchard=40conference.xmpp.test=2fid-of-${nick.toLowerCase()}=40xmpp.test:hs.test`;
+
+/** The orchard, with Romeo in it, and Juliet in its portal. */
+async function setOrchard(t: TestContext) {
+  const scene = await setScene(t);
+  const orchard = scene.prosody.muc("orchard", { name: "Capulet's orchard" });
+  orchard.enter("romeo@xmpp.test/balcony", "Romeo");
+  const bridge = await scene.start();
+  const roomId = await scene.juliet.joinAlias(orchardAlias);
+  const there = (userId: string) => scene.memberships(roomId).get(userId) === "join";
+  await waitFor(() => there(ghostIn("romeo")) && orchard.occupants.has("juliet"), "all to be there");
+  /** Memberships of a user, as they were told one after the other. */
+  const comings = (userId: string) =>
+    scene.juliet
+      .timeline(roomId)
+      .filter(({ type, state_key }) => type === "m.room.member" && state_key === userId)
+      .map(({ content }) => `${content.membership} ${content.displayname ?? ""}`.trim());
+  return { ...scene, ...bridge, orchard, roomId, there, comings };
+}
+
+test("the alias of an XMPP room leads to its portal, whoever asks first", async (t) => {
+  const { homeserver, prosody, juliet, start } = await setScene(t);
+  const orchard = prosody.muc("orchard", { name: "Capulet's orchard" });
+  await start();
+  const nurse = homeserver.user("nurse");
+  const rooms = await Promise.all([juliet.joinAlias(orchardAlias), nurse.joinAlias(orchardAlias)]);
+  assert.equal(rooms[0], rooms[1]);
+  await waitFor(() => orchard.nicks().length === 3, "the occupants");
+  assert.deepEqual(orchard.nicks(), ["Causeway", "juliet", "nurse"]);
+  const made = homeserver.rooms.all().filter(({ members }) => members.get(bot) === "join");
+  assert.equal(made.length, 1);
+});
+
+test("what is said in either room is said in the other, once, by whoever says it", async (t) => {
+  const { juliet, orchard, roomId, romeo, julietHas } = await setOrchard(t);
+  const sent = juliet.sendText(roomId, "O Romeo, Romeo");
+  await waitFor(() => romeo.bodies().includes("O Romeo, Romeo"), "Romeo to hear");
+  const heard = romeo.messages().find(({ attrs }) => attrs.id === sent);
+  assert.equal(heard?.attrs.from, `${orchard.jid}/juliet`);
+  orchard.say("Romeo", "Shall I hear more?");
+  assert.deepEqual(await julietHas(roomId, 1), ["Shall I hear more?"]);
+  assert.equal(juliet.timeline(roomId).at(-1)?.sender, ghostIn("romeo"));
+  assert.equal(romeo.bodies().filter((body) => body === "O Romeo, Romeo").length, 1);
+});
+
+test("an occupant is one ghost through changes of the nick", async (t) => {
+  const { juliet, orchard, roomId, comings, julietHas } = await setOrchard(t);
+  orchard.rename("Romeo", "Montague");
+  orchard.say("Montague", "Call me but love");
+  await julietHas(roomId, 1);
+  assert.equal(
+    juliet.timeline(roomId).findLast(({ type }) => type === "m.room.message")?.sender,
+    ghostIn("romeo"),
+  );
+  assert.deepEqual(
+    comings(ghostIn("romeo")).filter((coming) => !coming.startsWith("join")),
+    [],
+  );
+});
+
+test("who comes back soon has never left, and a kick is one", async (t) => {
+  const { orchard, juliet, roomId, comings, settled } = await setOrchard(t);
+  orchard.exit("Romeo");
+  orchard.enter("romeo@xmpp.test/balcony", "Romeo");
+  orchard.say("Romeo", "I am here again");
+  await waitFor(() => juliet.received(roomId).length === 1, "the message");
+  assert.equal(
+    comings(ghostIn("romeo")).some((coming) => coming.startsWith("leave")),
+    false,
+  );
+  orchard.exit("Romeo", ["307"], [xml("actor", { nick: "Nurse" }), xml("reason", {}, "Hence")]);
+  await waitFor(() => comings(ghostIn("romeo")).at(-1) === "leave", "the kick");
+  await settled(roomId);
+  const kick = juliet.timeline(roomId).findLast(({ state_key }) => state_key === ghostIn("romeo"));
+  assert.deepEqual([kick?.sender, kick?.content.reason], [bot, "Kicked on XMPP by Nurse: Hence"]);
+});
+
+test("a kicked Matrix user is out on both sides, and is let in again when they come again", async (t) => {
+  const { orchard, juliet, roomId, memberships } = await setOrchard(t);
+  orchard.exit("juliet", ["307"], [xml("actor", { nick: "Romeo" })]);
+  await waitFor(() => memberships(roomId).get(juliet.userId) === "leave", "the kick on Matrix");
+  assert.equal(orchard.occupants.has("juliet"), false);
+  juliet.join(roomId);
+  await waitFor(() => orchard.occupants.has("juliet"), "her return");
+});
+
+test("a room that may not be entered has no portal, and nothing is made for it", async (t) => {
+  const { homeserver, prosody, juliet, start } = await setScene(t);
+  prosody.muc("orchard", { refuse: { "bridge.xmpp.test": "registration-required" } });
+  const { log } = await start();
+  for (const alias of [orchardAlias, "#_xmpp_nowhere=40conference.xmpp.test:hs.test"]) {
+    await assert.rejects(juliet.joinAlias(alias), /not found/);
+  }
+  assert.deepEqual(homeserver.rooms.all(), []);
+  assert.equal(log.filter((line) => line.includes("an alias leads to no XMPP room")).length, 2);
+});
+
+test("the component's own rooms, and people, are no XMPP rooms", async (t) => {
+  const { homeserver, juliet, start } = await setScene(t);
+  await start();
+  const cafe = "#_xmpp_=23cafe=25hs.test=40bridge.xmpp.test:hs.test";
+  for (const alias of [cafe, "#_xmpp_romeo=40xmpp.test:hs.test", "#_xmpp_xmpp.test:hs.test"]) {
+    await assert.rejects(juliet.joinAlias(alias), /not found/);
+  }
+  assert.deepEqual(homeserver.rooms.all(), []);
+});
+
+test("an invitation to an XMPP room is one to its portal", async (t) => {
+  const { prosody, juliet, start } = await setScene(t);
+  const orchard = prosody.muc("orchard");
+  await start();
+  const invite = xml(
+    "x",
+    { xmlns: "http://jabber.org/protocol/muc#user" },
+    xml("invite", { from: "romeo@xmpp.test" }),
+  );
+  await prosody.deliver(xml("message", { from: orchard.jid, to: julietJid }, invite));
+  const roomId = await waitFor(() => juliet.invites()[0], "the invitation");
+  juliet.join(roomId);
+  await waitFor(() => orchard.occupants.has("juliet"), "her to be in");
+});
+
+test("an invitation to a room that cannot be entered is declined", async (t) => {
+  const { prosody, romeo, start } = await setScene(t);
+  await start();
+  const conference = xml("x", { xmlns: "jabber:x:conference", jid: "vault@conference.xmpp.test" });
+  await romeo.send(xml("message", { to: julietJid, id: "i1" }, conference));
+  const [error] = await waitFor(() => romeo.errors().length === 1 && romeo.errors(), "the refusal");
+  assert.equal(
+    error?.getChild("error")?.getChildText("text"),
+    "There is no XMPP room vault@conference.xmpp.test.",
+  );
+  assert.equal(prosody.muc("other").occupants.size, 0);
+});
+
+test("a stanza from a linked room that nobody said there changes nothing", async (t) => {
+  const { orchard, prosody, juliet, roomId, settled } = await setOrchard(t);
+  const before = juliet.timeline(roomId).length;
+  // Copies for a puppet of what the bot hears, and things that no room sends.
+  await prosody.deliver(
+    xml(
+      "message",
+      { from: `${orchard.jid}/Romeo`, to: `${julietJid}/matrix`, type: "groupchat", id: "c1" },
+      xml("body", {}, "Twice"),
+    ),
+  );
+  await prosody.deliver(
+    xml(
+      "presence",
+      { from: `${orchard.jid}/Tybalt`, to: `${julietJid}/matrix` },
+      xml(
+        "x",
+        { xmlns: "http://jabber.org/protocol/muc#user" },
+        xml("item", { affiliation: "owner", role: "moderator" }),
+      ),
+    ),
+  );
+  await settled(roomId);
+  assert.deepEqual(
+    juliet
+      .timeline(roomId)
+      .slice(before)
+      .filter(({ type }) => type !== "m.call.hangup"),
+    [],
+  );
+});
+
+test("ghosts of real addresses are never shown where the room keeps them", async (t) => {
+  const { orchard, memberships, roomId } = await setOrchard(t);
+  assert.equal(memberships(roomId).has(ghostOf("romeo")), false);
+  assert.equal(memberships(roomId).get(ghostIn("romeo")), "join");
+  assert.equal(orchard.nicks().join(), "Causeway,Romeo,juliet");
+});
+
+test("a subject that may not be changed is told to whoever tried, and no error goes to the room", async (t) => {
+  const { juliet, orchard, roomId, julietHas, homeserver } = await setOrchard(t);
+  homeserver.rooms.send(
+    bot,
+    roomId,
+    "m.room.power_levels",
+    { users: { [bot]: 100, [juliet.userId]: 100 } },
+    "",
+  );
+  const topic = juliet.send(roomId, "m.room.topic", { topic: "A rose" }, "");
+  const [told] = await julietHas(roomId, 1);
+  assert.equal(
+    told,
+    `Your message was not delivered to ${orchard.jid}. You may not change the subject of ${orchard.jid}.`,
+  );
+  const notice = juliet.timeline(roomId).findLast(({ type }) => type === "m.room.message");
+  assert.equal(notice?.sender, bot);
+  assert.deepEqual(notice?.content["m.relates_to"], { "m.in_reply_to": { event_id: topic } });
+});
+
+test("a ghost that the room does not let go comes back, and whoever tried is told", async (t) => {
+  const { juliet, orchard, roomId, there, comings, julietHas } = await setOrchard(t);
+  juliet.kick(roomId, ghostIn("romeo"));
+  assert.deepEqual(await julietHas(roomId, 1), [
+    `Romeo could not be removed from ${orchard.jid}: neither you nor the bridge may do that there.`,
+  ]);
+  await waitFor(() => there(ghostIn("romeo")), "Romeo to be back");
+  assert.equal(comings(ghostIn("romeo")).includes("leave"), true);
+  assert.equal(orchard.occupants.has("Romeo"), true);
+});
+
+test("a bridge that was put out says so, and returns when it is asked to", async (t) => {
+  const { orchard, juliet, roomId, homeserver, julietHas } = await setOrchard(t);
+  orchard.exit("Causeway", ["307"], [xml("actor", { nick: "Romeo" })]);
+  assert.deepEqual(await julietHas(roomId, 1), [
+    `The bridge was put out: Kicked from ${orchard.jid} by Romeo. Nothing crosses until it is let in again. Then write: !xmpp join ${orchard.jid}`,
+  ]);
+  assert.equal(orchard.occupants.has("Causeway"), false);
+  await homeserver.call("GET", `/_matrix/app/v1/rooms/${encodeURIComponent(orchardAlias)}`);
+  await waitFor(() => orchard.occupants.has("Causeway"), "its return");
+  orchard.say("Romeo", "Welcome back");
+  await waitFor(() => juliet.received(roomId).includes("Welcome back"), "what is said then");
+});
+
+test("a room that goes on as another one takes everybody along", async (t) => {
+  const { prosody, orchard, juliet, roomId, memberships, romeo } = await setOrchard(t);
+  const garden = prosody.muc("garden", { name: "The garden" });
+  garden.enter(romeo.fullJid, "Romeo");
+  orchard.destroy({ jid: garden.jid });
+  await waitFor(() => garden.nicks().join() === "Causeway,Romeo,juliet", "all to be in the garden");
+  juliet.sendText(roomId, "Is it here?");
+  await waitFor(() => romeo.bodies().includes("Is it here?"), "Romeo to hear");
+  garden.say("Romeo", "It is");
+  await waitFor(() => juliet.received(roomId).includes("It is"), "Juliet to hear");
+  assert.equal(memberships(roomId).get(ghostIn("romeo")), "leave");
+});
+
+test("after a restart of the bridge everybody is where they were, without a word of it", async (t) => {
+  const { juliet, orchard, roomId, stop, start, romeo, comings } = await setOrchard(t);
+  const [before, nicks] = [comings(ghostIn("romeo")), orchard.nicks()];
+  await stop();
+  const heard = romeo.inbox.length;
+  await start();
+  juliet.sendText(roomId, "Are you still there?");
+  await waitFor(() => romeo.bodies().includes("Are you still there?"), "Romeo to hear");
+  orchard.say("Romeo", "Still here");
+  await waitFor(() => juliet.received(roomId).includes("Still here"), "Juliet to hear");
+  assert.deepEqual([comings(ghostIn("romeo")), orchard.nicks()], [before, nicks]);
+  assert.deepEqual(
+    romeo.inbox
+      .slice(heard)
+      .filter(({ name }) => name === "presence")
+      .map(String),
+    [],
+  );
+});

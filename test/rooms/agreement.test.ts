@@ -1,0 +1,270 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { createRoomStates } from "../../src/bridge/room-state.ts";
+import { txnId } from "../../src/bridge/txn-id.ts";
+import { createHttp } from "../../src/http/client.ts";
+import { createAddresses } from "../../src/mapping/addresses.ts";
+import { createMatrixClient } from "../../src/matrix/client.ts";
+import type { RoomId, UserId } from "../../src/matrix/ids.ts";
+import { createAgreement } from "../../src/rooms/agreement.ts";
+import { createLinkChecks, type Party } from "../../src/rooms/link-checks.ts";
+import { createLinks } from "../../src/rooms/links.ts";
+import { createVisits } from "../../src/rooms/visits.ts";
+import { openSqliteStore } from "../../src/store/sqlite.ts";
+import { createXmppClient } from "../../src/xmpp/client.ts";
+import type { BareJid, FullJid, Jid } from "../../src/xmpp/jid.ts";
+import { NS } from "../../src/xmpp/namespaces.ts";
+import { createIqRequests } from "../../src/xmpp/requests.ts";
+import { type Element, errorReply, parseStanza, serialize, xml } from "../../src/xmpp/stanza.ts";
+import { startFakeHomeserver } from "../support/fake-homeserver.ts";
+import { startFakeServer } from "../support/fake-server.ts";
+import { createLogLines } from "../support/log-lines.ts";
+
+const muc = "garden@conference.xmpp.test" as BareJid;
+const component = "bridge.xmpp.test" as BareJid;
+const botJid = "bridge.xmpp.test/causeway" as FullJid;
+const juliet: Party = { network: "matrix", userId: "@juliet:hs.test" as UserId, isAdmin: false };
+const nurse: Party = { network: "matrix", userId: "@nurse:hs.test" as UserId, isAdmin: false };
+const inGarden = (nick: string, isInCharge: boolean): Party => ({
+  network: "xmpp",
+  jid: `${muc}/${nick}` as Jid,
+  isAdmin: false,
+  occupant: { muc, isInCharge },
+});
+const [romeo, mercutio] = [inGarden("Romeo", true), inGarden("Mercutio", false)];
+const day = 24 * 60 * 60 * 1000;
+const needsRight = /^UndeliverableError: Only somebody who may change the Matrix room’s settings can do this/;
+
+/** A room of Matrix that Juliet has made, with the bot in it, and one of XMPP, whose owner is Romeo. */
+async function setScene(t: TestContext, { owners = ["romeo@xmpp.test"], taken = [] as string[] } = {}) {
+  const homeserver = await startFakeHomeserver();
+  const said: Element[] = [];
+  const answer = (stanza: Element) => ({
+    status: 200,
+    headers: { "content-type": "application/xmpp+xml" },
+    body: serialize(stanza),
+  });
+  const answerIq = (iq: Element): Element => {
+    const { from, to, id } = iq.attrs;
+    const result = (payload: Element) => xml("iq", { type: "result", from: to, to: from, id }, payload);
+    if (to !== muc) return errorReply(iq, { type: "cancel", condition: "item-not-found" });
+    const asked = iq.getChild("query", NS.mucAdmin)?.getChild("item")?.attrs.affiliation;
+    if (!asked) {
+      const identity = xml("identity", { category: "conference", type: "text" });
+      return result(xml("query", { xmlns: NS.discoInfo }, identity, xml("feature", { var: NS.muc })));
+    }
+    if (!owners.includes(from)) return errorReply(iq, { type: "auth", condition: "forbidden" });
+    const listed = asked === "owner" ? owners : [];
+    const items = listed.map((jid) => xml("item", { affiliation: asked, jid }));
+    return result(xml("query", { xmlns: NS.mucAdmin }, ...items));
+  };
+  const presence = (nick: string, affiliation: string, ...more: Element[]): Element =>
+    xml(
+      "presence",
+      { from: `${muc}/${nick}`, to: botJid },
+      xml("x", { xmlns: NS.mucUser }, xml("item", { affiliation, role: "participant" }), ...more),
+    );
+  const server = await startFakeServer(async ({ body }) => {
+    const stanza = parseStanza(body);
+    if (stanza.name === "iq") return answer(answerIq(stanza));
+    said.push(stanza);
+    const nick = String(stanza.attrs.to).split("/")[1];
+    if (stanza.name !== "presence" || !nick || stanza.attrs.type) return { status: 202 };
+    if (taken.includes(nick)) return answer(errorReply(stanza, { type: "cancel", condition: "conflict" }));
+    setImmediate(() => {
+      visits.hear(presence("Romeo", "owner"));
+      visits.hear(presence(nick, "none", xml("status", { code: "110" })));
+    });
+    return { status: 202 };
+  });
+  const http = (baseUrl: string) => createHttp({ baseUrl, headers: {}, maxInFlight: 4, timeoutMs: 5000 });
+  const [homeserverHttp, prosodyHttp] = [http(homeserver.url), http(`${server.url}/rest`)];
+  const clock = { ms: 1000 };
+  const store = openSqliteStore({ path: ":memory:", now: () => clock.ms });
+  t.after(async () => {
+    for (const one of [homeserverHttp, prosodyHttp]) one.close();
+    await Promise.all([homeserver.close(), server.stop(), store.close()]);
+  });
+  const addresses = createAddresses({
+    homeserverDomain: "hs.test",
+    component,
+    userPrefix: "_xmpp_",
+    digest: (text) => text,
+  });
+  const { asToken, appserviceId } = homeserver;
+  const matrix = createMatrixClient({ http: homeserverHttp, asToken, appserviceId, now: Date.now });
+  const xmpp = createXmppClient({ http: prosodyHttp, auth: undefined });
+  const { log } = createLogLines();
+  const person = homeserver.user("juliet");
+  const roomId = person.createRoom({ invite: [addresses.botUserId] }) as RoomId;
+  await matrix.join(addresses.botUserId, roomId);
+
+  const visits = createVisits({ botJid, nick: "Causeway", xmpp, log, patienceMs: 2000 });
+  const links = createLinks(store.links);
+  const iqs = createIqRequests({ xmpp, component, newId: () => Math.random().toString(36) });
+  const checks = createLinkChecks({
+    addresses,
+    component,
+    rules: { mucServices: { allow: ["*"], deny: ["denied.test"] }, maxPerUser: 1 },
+    linked: links,
+    isDirect: async () => false,
+    visits,
+    occupants: store.occupants,
+    roomStates: createRoomStates({ matrix }),
+    iqs,
+  });
+  let codes = 0;
+  const agreement = createAgreement({
+    addresses,
+    checks,
+    linked: links,
+    rooms: {
+      link: (room, ofXmpp, by, options = {}) =>
+        links.save({
+          roomId: room,
+          muc: ofXmpp,
+          kind: "plumbed",
+          mode: options.mode ?? "puppets",
+          password: options.password,
+          linkedBy: by,
+          archiveId: undefined,
+          isAnonymous: true,
+        }),
+    },
+    visits,
+    requests: store.linkRequests,
+    matrix,
+    contentOf: (body) => ({ msgtype: "m.notice", body }),
+    txnId,
+    newCode: () => {
+      codes += 1;
+      return `C${codes}`;
+    },
+    now: () => clock.ms,
+    log,
+  });
+  return {
+    agreement,
+    roomId,
+    person,
+    links,
+    visits,
+    clock,
+    wish: { roomId, muc },
+    /** What the bot has said in the XMPP room. */
+    words: () => said.flatMap((stanza) => stanza.getChildText("body") ?? []),
+    /** Where it has gone, and from where. */
+    steps: () =>
+      said.filter(({ name }) => name === "presence").map(({ attrs }) => `${attrs.type ?? "to"} ${attrs.to}`),
+  };
+}
+
+test("somebody with power in the Matrix room whose own address is an owner of the other links them at once", async (t) => {
+  const { agreement, wish, links, words } = await setScene(t, {
+    owners: ["romeo@xmpp.test", "juliet%hs.test@bridge.xmpp.test"],
+  });
+  const { kind } = await agreement.ask(wish, juliet);
+  assert.equal(kind, "linked");
+  assert.deepEqual(words(), []);
+  assert.equal(links.ofMuc(muc)?.linkedBy, "@juliet:hs.test");
+  assert.equal((await agreement.ask(wish, juliet)).kind, "linked");
+});
+
+test("otherwise the bot asks in the XMPP room once, and only somebody in charge there can agree", async (t) => {
+  const { agreement, wish, links, words, person, roomId } = await setScene(t);
+  const asked = { kind: "asked", code: "C1", side: "xmpp" };
+  assert.deepEqual(await agreement.ask(wish, juliet), asked);
+  assert.deepEqual(await agreement.ask(wish, juliet), asked);
+  assert.equal(words().length, 1);
+  assert.match(words()[0] ?? "", /^@juliet:hs\.test asks to link .*!xmpp agree C1, or/);
+  await assert.rejects(agreement.agree("C1", mercutio), needsRight);
+  await assert.rejects(agreement.agree("C1", nurse), needsRight);
+  await assert.rejects(agreement.agree("C7", romeo), /Nobody waits for an answer/);
+  assert.equal(links.all().length, 0);
+  assert.equal((await agreement.agree(" c1 ", romeo, "relay")).kind, "linked");
+  assert.equal(links.ofMuc(muc)?.mode, "relay");
+  assert.match(person.received(roomId).at(-1) ?? "", /^This room is linked with garden@\S+ now/);
+});
+
+test("an owner of another XMPP room speaks for their own only", async (t) => {
+  const { agreement, wish } = await setScene(t);
+  await agreement.ask(wish, juliet);
+  const elsewhere: Party = {
+    ...romeo,
+    network: "xmpp",
+    jid: "tomb@conference.xmpp.test/Romeo" as Jid,
+    occupant: { muc: "tomb@conference.xmpp.test" as BareJid, isInCharge: true },
+  };
+  await assert.rejects(agreement.agree("C1", elsewhere), needsRight);
+});
+
+test("where an owner asks, the Matrix room is asked, and somebody with power there agrees", async (t) => {
+  const { agreement, wish, links, person, roomId } = await setScene(t);
+  assert.deepEqual(await agreement.ask(wish, romeo), { kind: "asked", code: "C1", side: "matrix" });
+  assert.match(person.received(roomId).at(-1) ?? "", /^garden@\S+\/Romeo asks to link this room/);
+  await assert.rejects(agreement.agree("C1", romeo), needsRight);
+  assert.equal((await agreement.agree("C1", juliet)).kind, "linked");
+  assert.equal(links.ofRoom(roomId)?.muc, muc);
+});
+
+test("what is refused cannot be asked for again within a day, and the bot leaves", async (t) => {
+  const { agreement, wish, clock, steps } = await setScene(t);
+  await agreement.ask(wish, juliet);
+  await assert.rejects(agreement.refuse("C1", mercutio), needsRight);
+  await agreement.refuse("C1", romeo);
+  await agreement.leaveIfDone(muc);
+  assert.deepEqual(steps(), [`to ${muc}/Causeway`, `unavailable ${muc}/Causeway`]);
+  await assert.rejects(agreement.ask(wish, juliet), /has refused this; ask again tomorrow/);
+  await assert.rejects(agreement.agree("C1", romeo), /Nobody waits/);
+  clock.ms += day + 1;
+  assert.equal((await agreement.ask(wish, juliet)).kind, "asked");
+});
+
+test("a wish that is too old is let go of, and nobody can agree to it", async (t) => {
+  const { agreement, wish, clock, visits } = await setScene(t);
+  await agreement.ask(wish, juliet);
+  clock.ms += day + 1;
+  await assert.rejects(agreement.agree("C1", romeo), /too old/);
+  await agreement.resume();
+  assert.equal(visits.isVisited(muc), false);
+  assert.deepEqual(await agreement.pending({}), []);
+});
+
+test("the bot takes another name where its own is taken, and goes back after Prosody's restart", async (t) => {
+  const { agreement, wish, visits, steps } = await setScene(t, { taken: ["Causeway"] });
+  await agreement.ask(wish, juliet);
+  visits.lost();
+  await agreement.resume();
+  const joined = [`to ${muc}/Causeway`, `to ${muc}/Causeway (bridge)`];
+  assert.deepEqual(steps(), [...joined, ...joined]);
+});
+
+test("what cannot be linked is refused with what to do, and leaves nothing behind", async (t) => {
+  const { agreement, wish, links, steps } = await setScene(t);
+  const refused = (change: Partial<typeof wish>, by: Party, why: RegExp) =>
+    assert.rejects(agreement.ask({ ...wish, ...change }, by), why);
+  await refused({}, nurse, /takes the power to change this room’s settings/);
+  await refused({ muc: `#cafe%hs.test@${component}` as BareJid }, juliet, /an address of this very bridge/);
+  await refused({ muc: "conference.xmpp.test" as BareJid }, juliet, /is no room, but perhaps a service/);
+  await refused(
+    { muc: "hall@denied.test" as BareJid },
+    juliet,
+    /does not let rooms of denied\.test be linked/,
+  );
+  await refused({ muc: "hall@conference.xmpp.test" as BareJid }, juliet, /^.*There is no room hall@/);
+  await refused({ roomId: "!elsewhere:hs.test" as RoomId }, romeo, /I am not in that Matrix room: invite/);
+  assert.deepEqual(steps(), []);
+  assert.deepEqual(await agreement.pending({}), []);
+  await links.save({
+    roomId: "!portal:hs.test" as RoomId,
+    muc,
+    kind: "portal",
+    mode: "puppets",
+    password: undefined,
+    linkedBy: "@juliet:hs.test" as UserId,
+    archiveId: undefined,
+    isAnonymous: true,
+  });
+  await refused({}, juliet, /has a portal on Matrix already/);
+  await refused({ muc: "hall@conference.xmpp.test" as BareJid }, juliet, /may link no more/);
+});
