@@ -1,0 +1,48 @@
+/** A room that is continued elsewhere takes its guests along: m.room.tombstone, XEP-0045 1.35 §10.9. */
+import type { Addresses } from "../mapping/addresses.ts";
+import type { MatrixClient } from "../matrix/client.ts";
+import { type MatrixEvent, readString } from "../matrix/event.ts";
+import { domainOf, parseRoomId } from "../matrix/ids.ts";
+import type { Log } from "../ops/log.ts";
+import type { HostedRoom } from "./hosted-room.ts";
+import type { GuestRooms } from "./hosted-rooms.ts";
+import type { Occupancy } from "./occupancy.ts";
+
+export interface MovingDeps {
+  addresses: Addresses;
+  rooms: GuestRooms;
+  occupancy: Occupancy;
+  matrix: Pick<MatrixClient, "joinRoom">;
+  leave(roomId: HostedRoom["roomId"], ghost: MatrixEvent["sender"], reason: string): Promise<void>;
+  log: Log;
+}
+
+export type Moving = (room: HostedRoom, event: MatrixEvent) => Promise<void>;
+
+export function createMoving({ addresses, rooms, occupancy, matrix, leave, log }: MovingDeps): Moving {
+  return async (room, event) => {
+    const next = parseRoomId(readString(event.content, "replacement_room") ?? "");
+    const reason = readString(event.content, "body");
+    const ghosts = new Set(room.guests().map(({ ghost }) => ghost));
+    if (next) {
+      for (const ghost of ghosts) {
+        await matrix.joinRoom(ghost, next, [domainOf(event.sender)]).catch((error) => {
+          // Whoever is not let in there is told of it when they enter.
+          log.warn("a ghost could not follow to the room's successor", { ghost, room: next, error });
+        });
+      }
+    }
+    const destroyed = { ...(next && { jid: addresses.jidOfRoom(next) }), ...(reason && { reason }) };
+    for (const guest of room.guests()) {
+      const of = await occupancy.portrait(room.roomId, guest.ghost, guest.nick);
+      await rooms.sendTo(guest, occupancy.draw(of, guest, { isUnavailable: true, destroyed }));
+      await rooms.remove(guest);
+    }
+    for (const ghost of ghosts) await leave(room.roomId, ghost, "The room is continued elsewhere.");
+    log.info("a room's guests were sent to its successor", {
+      cause: event.event_id,
+      room: room.roomId,
+      next,
+    });
+  };
+}

@@ -1,0 +1,119 @@
+/** Presence that is sent to hosted rooms: who comes, goes, is called otherwise, or is busy (XEP-0045 1.35 §7). */
+import type { Attempt } from "../bridge/from-xmpp.ts";
+import type { Locks } from "../bridge/locks.ts";
+import { isCondition, kicksFromMuc } from "../mapping/errors.ts";
+import { refusedPresence } from "../mapping/hosted-stanzas.ts";
+import type { Guest } from "../store/room-records.ts";
+import type { XmppClient } from "../xmpp/client.ts";
+import { bareOf, resourceOf } from "../xmpp/jid.ts";
+import { NS } from "../xmpp/namespaces.ts";
+import { type Element, readChild, readError, readText, xml } from "../xmpp/stanza.ts";
+import type { Departure } from "./departure.ts";
+import type { GuestRooms } from "./hosted-rooms.ts";
+import type { Membership } from "./membership.ts";
+import type { Occupancy } from "./occupancy.ts";
+import { EntryRefusal, refusalOf } from "./refusal.ts";
+
+export interface PresencesDeps {
+  rooms: GuestRooms;
+  locks: Locks;
+  occupancy: Occupancy;
+  membership: Membership;
+  departure: Departure;
+  /** A guest is away, and may come back. */
+  onUnreachable(guest: Guest): void;
+  enter(stanza: Element, attempt: Attempt): Promise<void>;
+  xmpp: Pick<XmppClient, "send">;
+  now: () => number;
+}
+
+/** COMPAT(Prosody 13): it says so for all its users when it is stopped, and does not wait for what comes of it. */
+const isServerStopping = (presence: Element): boolean =>
+  /^Disconnected: (?:Received SIG|.*shut(?:ting )?down)/i.test(readText(presence, "status") ?? "");
+
+export interface Presences {
+  handle(stanza: Element, attempt: Attempt): Promise<void>;
+  /** An error has come back for something that the room has sent to a guest. */
+  onError(stanza: Element): Promise<void>;
+}
+
+export function createPresences(deps: PresencesDeps): Presences {
+  const { rooms, locks, occupancy, membership, departure, xmpp } = deps;
+
+  const rename = async (guest: Guest, nick: string, cause: string): Promise<void> => {
+    const { roomId, ghost } = guest;
+    const roster = await rooms.roster(roomId);
+    if (roster.isTaken(nick, ghost)) {
+      const words = "Somebody in the room has this nick, or one that looks like it.";
+      throw new EntryRefusal("cancel", "conflict", words);
+    }
+    await membership.call(ghost, roomId, nick);
+    await occupancy.rename(roomId, ghost, nick, cause);
+    for (const session of rooms.sessionsOf(roomId, ghost)) await rooms.add({ ...session, nick });
+  };
+
+  /** A guest's client says something of itself, or its nick. */
+  const onUpdate = async (stanza: Element, nick: string, attempt: Attempt): Promise<void> => {
+    const { from, to } = stanza.attrs;
+    await locks.run((rooms.guestAt(bareOf(to), from) as Guest).roomId, async () => {
+      const guest = rooms.guestAt(bareOf(to), from);
+      if (!guest) return;
+      occupancy.note(guest.roomId, guest.ghost, stanza);
+      if (nick === guest.nick) await occupancy.tell(guest.roomId, guest.ghost, attempt.cause);
+      else await rename(guest, nick, attempt.cause);
+    });
+  };
+
+  const onAvailable = async (stanza: Element, attempt: Attempt): Promise<void> => {
+    const { from, to } = stanza.attrs;
+    const nick = resourceOf(to);
+    if (readChild(stanza, NS.muc, "x")) return deps.enter(stanza, attempt);
+    try {
+      if (nick === undefined || nick.trim() === "") {
+        throw new EntryRefusal("modify", "jid-malformed", "There is no nick.");
+      }
+      if (!rooms.guestAt(bareOf(to), from)) {
+        throw new EntryRefusal("cancel", "not-acceptable", "You are not in this room; enter it first.");
+      }
+      await onUpdate(stanza, nick, attempt);
+    } catch (error) {
+      const refusal = refusalOf(error, deps.now() - (attempt.acceptedAt ?? deps.now()));
+      if (!refusal) throw error;
+      await xmpp.send(refusedPresence(stanza, refusal.error));
+    }
+  };
+
+  const onError = async (stanza: Element): Promise<void> => {
+    const guest = rooms.guestAt(bareOf(stanza.attrs.to), stanza.attrs.from);
+    const { condition } = readError(stanza);
+    // §9.1.2 of what servers say when nobody is there any more.
+    if (guest && isCondition(condition) && kicksFromMuc(condition)) {
+      await departure.onGone(guest, `Not reachable any more (${condition})`);
+    }
+  };
+
+  return {
+    onError,
+    async handle(stanza, attempt) {
+      const { from, to, type } = stanza.attrs;
+      switch (type) {
+        case undefined:
+          return onAvailable(stanza, attempt);
+        case "unavailable": {
+          const guest = rooms.guestAt(bareOf(to), from);
+          if (guest && isServerStopping(stanza)) deps.onUnreachable(guest);
+          else if (guest) await departure.onUnavailable(guest, stanza);
+          return;
+        }
+        case "error":
+          return onError(stanza);
+        case "subscribe":
+          // Nobody has a room in the roster.
+          await xmpp.send(xml("presence", { from: bareOf(to), to: bareOf(from), type: "unsubscribed" }));
+          return;
+        default:
+          return;
+      }
+    },
+  };
+}
