@@ -1,4 +1,5 @@
 /** Commands as forms: XEP-0050 1.3 (Ad-Hoc Commands) with XEP-0004 2.13 (Data Forms). */
+import { setTimeout as delay } from "node:timers/promises";
 import { sameSecret } from "../http/credentials.ts";
 import { type BareJid, bareOf, type Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
@@ -13,9 +14,13 @@ export interface AdHocDeps {
   callerOf(jid: Jid): Caller | undefined;
   /** Counts a call. @returns false where there were too many. */
   mayAsk(jid: BareJid): Promise<boolean>;
+  /** Says something to somebody who has given a command that took too long. */
+  tell(jid: Jid, text: string): Promise<void>;
   newId: () => string;
   /** A signature that only this bridge can make. */
   sign: (text: string) => string;
+  /** How long a form waits for its answer. */
+  patienceMs?: number;
 }
 
 export interface AdHoc {
@@ -90,7 +95,17 @@ function refusal(request: Element, type: string, condition: string, detail?: str
   return reply;
 }
 
-export function createAdHoc({ commands, callerOf, mayAsk, newId, sign }: AdHocDeps): AdHoc {
+export function createAdHoc(deps: AdHocDeps): AdHoc {
+  const { commands, callerOf, mayAsk, tell, newId, sign, patienceMs = 10_000 } = deps;
+  /** Other servers may take their time to answer what a command asks them; clients do not wait for long. */
+  const inTime = async (running: Promise<Reply>, jid: Jid): Promise<Reply> => {
+    const late = Symbol("late");
+    const first = await Promise.race([running, delay(patienceMs, late, { ref: false })]);
+    if (first !== late) return first as Reply;
+    void running.then(({ text }) => tell(jid, text)).catch(() => undefined);
+    return { text: "This takes a while; the outcome comes as a message." };
+  };
+
   // The bridge keeps no sessions: a form carries all, and its ID shows that it is one of ours, for that requester.
   const signed = (id: string, request: Element, node: string): string =>
     `${id}.${sign(`${id}\n${request.attrs.from}\n${node}`)}`;
@@ -136,7 +151,10 @@ export function createAdHoc({ commands, callerOf, mayAsk, newId, sign }: AdHocDe
       const ways = xml("actions", { execute: "complete" }, xml("complete"));
       return reply("executing", ways, ...complaint, formOf(command, args));
     }
-    return reply("completed", ...resultOf(await commands.run(command, caller, args)));
+    return reply(
+      "completed",
+      ...resultOf(await inTime(commands.run(command, caller, args), request.attrs.from)),
+    );
   };
 
   return {

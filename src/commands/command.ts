@@ -1,13 +1,29 @@
 /** What a command is, on whichever network it is given and however: as a line of chat or as an ad-hoc form. */
 import type { Level } from "../config/permissions.ts";
-import type { UserId } from "../matrix/ids.ts";
-import type { BareJid } from "../xmpp/jid.ts";
+import type { RoomId, UserId } from "../matrix/ids.ts";
+import type { Affiliation } from "../xmpp/affiliation.ts";
+import type { BareJid, Jid } from "../xmpp/jid.ts";
+
+/** The room where a command is given; neither in a chat with the bridge alone nor by a form. */
+export interface Place {
+  roomId?: RoomId;
+  muc?: BareJid;
+}
 
 /** Who gives a command; only people whom the permissions let in get this far. */
-export type Caller = { level: Level } & (
+export type Caller = { level: Level; place?: Place } & (
   | { network: "matrix"; userId: UserId }
-  | { network: "xmpp"; jid: BareJid }
+  /** The JID of an occupant whom the room keeps unknown is `room/nick`. */
+  | { network: "xmpp"; jid: Jid; occupant?: { nick: string; affiliation: Affiliation } }
 );
+
+export const addressOf = (caller: Caller): UserId | Jid =>
+  caller.network === "matrix" ? caller.userId : caller.jid;
+
+/** What was asked for cannot be done, for a reason that the caller is told. */
+export class CommandRefusal extends Error {
+  override readonly name = "CommandRefusal";
+}
 
 /** One argument: the words of a chat line in their order, or the fields of a form. */
 export interface Field {
@@ -36,15 +52,21 @@ export interface Command {
   /** Half a line that says what it does, for the list of commands. */
   summary: string;
   fields: readonly Field[];
+  /** Lines as one would write them, the most usual first. */
+  examples?: readonly string[];
   /** Where it can be given; everywhere if left out. */
   network?: Caller["network"];
   /** The level that it takes; "user" if left out. */
   level?: "admin";
+  /** Whether those of that level may give it where they are; they may if left out. */
+  permits?(caller: Caller): boolean;
   /** What it answers is for the caller alone, so it is not given where others read along. */
   private?: true;
   /** May be called twice where the bridge was stopped before the answer was known to have arrived. */
   run(caller: Caller, args: Args): Promise<Reply>;
 }
 
-export const isAllowed = ({ network, level }: Command, caller: Caller): boolean =>
-  (network ?? caller.network) === caller.network && (level === undefined || caller.level === level);
+export const isAllowed = (command: Command, caller: Caller): boolean =>
+  (command.network ?? caller.network) === caller.network &&
+  (command.level === undefined || caller.level === command.level) &&
+  (command.permits?.(caller) ?? true);

@@ -1,7 +1,18 @@
 /** All commands together: which of them a caller may give, and how one is run wherever it comes from. */
+
+import { UndeliverableError } from "../bridge/failure.ts";
 import type { Log } from "../ops/log.ts";
 import { parseLine, usageOf } from "./chat.ts";
-import { type Args, type Caller, type Command, isAllowed, type Reply } from "./command.ts";
+import {
+  type Args,
+  addressOf,
+  type Caller,
+  type Command,
+  CommandRefusal,
+  isAllowed,
+  type Reply,
+} from "./command.ts";
+import { examplesOf } from "./help.ts";
 import { hasLostSecret, hasSecret } from "./secrets.ts";
 
 export interface CommandsDeps {
@@ -25,7 +36,7 @@ export function createCommands({ list, log }: CommandsDeps): Commands {
   const allowed = (caller: Caller): Command[] => list.filter((command) => isAllowed(command, caller));
 
   const run = async (command: Command, caller: Caller, args: Args): Promise<Reply> => {
-    const who = caller.network === "matrix" ? caller.userId : caller.jid;
+    const who = addressOf(caller);
     if (hasLostSecret(args)) {
       return failed(
         "The bridge was restarted before it got to this, and it keeps no secrets: send it again.",
@@ -36,6 +47,10 @@ export function createCommands({ list, log }: CommandsDeps): Commands {
       log.info("ran a command", { command: command.name, by: who, failed: reply.failed });
       return reply;
     } catch (error) {
+      if (error instanceof CommandRefusal || error instanceof UndeliverableError) {
+        log.info("refused a command", { command: command.name, by: who, why: error.message });
+        return failed(error.message);
+      }
       log.warn("a command failed", { command: command.name, by: who, error });
       return failed("The bridge could not do this now; try again later.");
     }
@@ -48,7 +63,8 @@ export function createCommands({ list, log }: CommandsDeps): Commands {
       const line = parseLine(allowed(caller), text);
       if (line.kind === "unknown") return failed("That is no command; help lists what there is.");
       const { command } = line;
-      if (line.kind === "incomplete") return failed(`Usage: ${usageOf(command)}`);
+      if (line.kind === "incomplete")
+        return failed([`Usage: ${usageOf(command)}`, ...examplesOf(command, caller)].join("\n"));
       if (!isPrivate && hasSecret(command, line.args)) {
         return failed("This holds a secret that others here can read: renew it, and write to me alone.");
       }

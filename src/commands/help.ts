@@ -14,6 +14,15 @@ export interface HelpDeps {
 const bob = "bob@xmpp.example" as BareJid;
 const alice = "@alice:matrix.example" as UserId;
 
+/** Begins the lines of a list. */
+const bullet = "• ";
+
+const prefixFor = ({ place }: Caller): string => (place ? `${prefix} ` : "");
+
+/** How the command is given where the caller is, a line for each example. */
+export const examplesOf = ({ examples = [] }: Command, caller: Caller): string[] =>
+  examples.map((example) => `${bullet}${prefixFor(caller)}${example}`);
+
 export function createHelp({ list, addresses }: HelpDeps): Command {
   const addressing = ({ network }: Caller): string[] =>
     network === "matrix"
@@ -23,16 +32,44 @@ export function createHelp({ list, addresses }: HelpDeps): Command {
         ]
       : [`To write to ${alice} on Matrix, send a message to ${addresses.jidOfUser(alice)}`];
 
+  const aboutAll = (allowed: readonly Command[], caller: Caller): string => {
+    const lines = allowed.map((command) => `${bullet}${usageOf(command)} – ${command.summary}`);
+    const opening = "This is a bridge between Matrix and XMPP. It takes these commands:";
+    const more = `For more about one of them: ${prefixFor(caller)}help COMMAND`;
+    return [opening, ...lines, more, "", ...addressing(caller)].join("\n");
+  };
+
+  const aboutOne = (command: Command, caller: Caller): string => {
+    const examples = examplesOf(command, caller);
+    const lines = [
+      `${prefixFor(caller)}${usageOf(command)} – ${command.summary}`,
+      ...(command.private ? ["To be written to me alone, since the answer is for nobody else."] : []),
+      ...(examples.length > 0 ? ["For example:", ...examples] : []),
+    ];
+    return lines.join("\n");
+  };
+
   const help: Command = {
     name: "help",
-    summary: "lists the commands",
-    fields: [],
-    async run(caller) {
-      const lines = [help, ...list]
-        .filter((command) => isAllowed(command, caller))
-        .map((command) => `${usageOf(command)} – ${command.summary}`);
-      const opening = "This is a bridge between Matrix and XMPP. It takes these commands:";
-      return { text: [opening, "", ...lines, "", ...addressing(caller)].join("\n") };
+    summary: "lists the commands, or says more about one",
+    fields: [{ name: "command", label: "Command, or nothing for all of them" }],
+    examples: ["help", "help whois"],
+    async run(caller, { command: name }) {
+      const allowed = [help, ...list].filter(
+        (command) => isAllowed(command, caller) && !(command.private && caller.place),
+      );
+      if (name === undefined) return { text: aboutAll(allowed, caller) };
+      const wanted = name.toLowerCase().split(/\s+/).join(" ");
+      const found = allowed.filter(
+        (command) => command.name === wanted || command.name.startsWith(`${wanted} `),
+      );
+      if (found.length === 0) {
+        return {
+          text: `There is no command ${wanted} for you here; help lists what there is.`,
+          failed: true,
+        };
+      }
+      return { text: found.map((command) => aboutOne(command, caller)).join("\n\n") };
     },
   };
   return help;

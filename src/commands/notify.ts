@@ -7,6 +7,7 @@ import { isToken } from "../matrix/pushers.ts";
 import type { Push } from "../push/push.ts";
 import { PushRefusal } from "../push/refusal.ts";
 import type { PushKey, PushKeyOwner } from "../store/store.ts";
+import { bareOf } from "../xmpp/jid.ts";
 import type { Args, Caller, Command, Reply } from "./command.ts";
 
 export interface NotifyDeps {
@@ -15,7 +16,8 @@ export interface NotifyDeps {
   homeserverDomain: string;
 }
 
-const ownerOf = (caller: Caller): PushKeyOwner => (caller.network === "matrix" ? caller.userId : caller.jid);
+const ownerOf = (caller: Caller): PushKeyOwner =>
+  caller.network === "matrix" ? caller.userId : bareOf(caller.jid);
 /** What comes to somebody's own address can be another one's doing. */
 const placeOf = ({ jid, owner }: PushKey, caller: PushKeyOwner): string =>
   owner === caller ? jid : `${jid} (for ${owner})`;
@@ -85,6 +87,7 @@ export function createNotifyCommands({ push, homeserverDomain }: NotifyDeps): Co
     name: "notify",
     summary: "has notifications from Matrix come to an XMPP address",
     fields: [{ name: "address", label: "XMPP address" }],
+    examples: ["notify romeo@xmpp.example"],
     run: answering(async (caller, { address }) => {
       if (address === undefined && caller.network === "matrix") {
         return failed("Name the XMPP address, as in: notify romeo@xmpp.example");

@@ -1,52 +1,75 @@
-/** What an administrator asks the bridge about itself. */
-import type { ParkedJob } from "../store/store.ts";
-import type { Command } from "./command.ts";
+/** What the bridge says about itself, and about the room where it is asked. */
+import type { RoomLink } from "../store/room-records.ts";
+import type { ParkedJob, WaitingJob } from "../store/store.ts";
+import type { Caller, Command } from "./command.ts";
+import { isOfPlace } from "./queue.ts";
+import type { Targets } from "./targets.ts";
+
+export interface RoomHealth {
+  link: RoomLink;
+  /** Whether the bot is in the XMPP room. */
+  isHeard: boolean;
+  /** Occupants from each side. */
+  fromXmpp: number;
+  fromMatrix: number;
+}
 
 export interface StatusDeps {
   /** The parts of the bridge that something is wrong with, each with what it is. */
   problems(): Record<string, string>;
   parked(): Promise<ParkedJob[]>;
-  /** Unix time in milliseconds. */
-  now: () => number;
+  queued(): Promise<WaitingJob[]>;
+  targets: Pick<Targets, "roomOr">;
+  healthOf(link: RoomLink): Promise<RoomHealth>;
+  /** Codes of links that are not agreed to yet, and with which room. */
+  pending(caller: Caller): Promise<string[]>;
 }
 
-const shown = 20;
+const countOf = (count: number, one: string, many: string): string =>
+  count === 1 ? `One ${one}` : `${count === 0 ? "No" : count} ${many}`;
 
-function ageOf(ms: number): string {
-  const minutes = Math.floor(ms / 60_000);
-  if (minutes < 120) return `${minutes} min`;
-  return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 60 / 24)} days`;
-}
+export function createStatus(deps: StatusDeps): Command {
+  const aboutLink = ({ link, isHeard, fromXmpp, fromMatrix }: RoomHealth): string[] => {
+    const how =
+      link.mode === "relay" ? "the bot speaks for all Matrix users there" : `${fromMatrix} from Matrix there`;
+    return [
+      `This room is linked with ${link.muc} (${link.kind}): ${fromXmpp} from XMPP here, ${how}.`,
+      ...(isHeard
+        ? []
+        : [`The bot is not in ${link.muc} now, so nothing comes from there; it tries to get in.`]),
+    ];
+  };
 
-export function createStatusCommands({ problems, parked, now }: StatusDeps): Command[] {
-  const listed = (jobs: readonly ParkedJob[]): string[] =>
-    jobs
-      .slice(-shown)
-      .reverse()
-      .map((job) => `${job.cause} in ${job.lane}, ${ageOf(now() - job.acceptedAt)} ago: ${job.problem}`);
+  const aboutRoom = async (caller: Caller): Promise<string[]> => {
+    if (!caller.place) return [];
+    const { link } = await deps.targets.roomOr(caller, undefined);
+    const waiting = (await deps.queued()).filter(
+      ({ lane, attempts }) => attempts > 0 && isOfPlace(caller, lane),
+    );
+    const parked = (await deps.parked()).filter(({ lane }) => isOfPlace(caller, lane));
+    return [
+      ...(link ? aboutLink(await deps.healthOf(link)) : ["This room is not linked; to link it: link ROOM"]),
+      ...(await deps.pending(caller)),
+      `${countOf(waiting.length, "message waits", "messages wait")} to be delivered, ` +
+        `${parked.length === 1 ? "one was" : `${parked.length || "none"} were`} given up.`,
+    ];
+  };
 
-  return [
-    {
-      name: "status",
-      summary: "says what is wrong with the bridge",
-      fields: [],
-      level: "admin",
-      async run() {
-        const lines = Object.entries(problems()).map(([part, problem]) => `${part}: ${problem}`);
-        return { text: lines.length === 0 ? "All is well." : lines.join("\n") };
-      },
+  return {
+    name: "status",
+    summary: "says what this room is linked with, and whether the bridge is well",
+    fields: [],
+    examples: ["status"],
+    async run(caller) {
+      const problems = Object.entries(deps.problems());
+      // What is wrong in detail is for those who can mend it.
+      const health = problems.map(([part, problem]) =>
+        caller.level === "admin" && !caller.place
+          ? `${part}: ${problem}`
+          : `Something is wrong with this part: ${part}`,
+      );
+      const lines = [...(await aboutRoom(caller)), ...(health.length === 0 ? ["All is well."] : health)];
+      return { text: lines.join("\n") };
     },
-    {
-      name: "parked",
-      summary: `lists messages that were given up, the newest ${shown}`,
-      fields: [],
-      level: "admin",
-      async run() {
-        const jobs = await parked();
-        if (jobs.length === 0) return { text: "No message is parked." };
-        const count = jobs.length === 1 ? "One message is" : `${jobs.length} messages are`;
-        return { text: [`${count} parked.`, ...listed(jobs)].join("\n") };
-      },
-    },
-  ];
+  };
 }

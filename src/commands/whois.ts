@@ -17,6 +17,7 @@ import { type BareJid, bareOf, domainOf, type Jid, localOf, parseJid } from "../
 import { NS } from "../xmpp/namespaces.ts";
 import { type Element, xml } from "../xmpp/stanza.ts";
 import type { Command, Reply } from "./command.ts";
+import { withoutLink } from "./targets.ts";
 
 export interface WhoisDeps {
   addresses: Addresses;
@@ -35,14 +36,6 @@ const malformed: Reply = {
     "That is no address. On XMPP one looks like bob@xmpp.example, on Matrix like @alice:matrix.example, " +
     "#room:matrix.example or !id:matrix.example.",
   failed: true,
-};
-const roomsRemark = "This version bridges direct conversations only, so it cannot be joined from there yet.";
-
-/** Clients write addresses as links too. */
-const withoutLink = (text: string): string => {
-  const [, linked] = /^https:\/\/matrix\.to\/#\/([^?]+)/.exec(text) ?? [];
-  if (linked === undefined) return text.replace(/^xmpp:([^?]+).*$/, "$1");
-  return URL.canParse(text) ? decodeURI(linked).replaceAll("%40", "@").replaceAll("%3A", ":") : text;
 };
 
 /** In milliseconds; whoever asks by a form waits for the answer. */
@@ -83,7 +76,7 @@ export function createWhois(deps: WhoisDeps): Command {
       kind ? `${jid} is ${kind}${name}.` : `${jid} is an XMPP address; it ${silent}.`,
       ...(software ? [`The server ${domainOf(jid)} runs ${software}.`] : []),
       ...(isRoom
-        ? [`Its alias on Matrix is ${addresses.aliasOf(jid)}. ${roomsRemark}`]
+        ? [`Its alias on Matrix is ${addresses.aliasOf(jid)}. To enter it: join ${jid}`]
         : [`On Matrix it is ${addresses.ghostOf(jid)}`]),
     ];
     return { text: lines.join("\n") };
@@ -111,8 +104,8 @@ export function createWhois(deps: WhoisDeps): Command {
   const aboutRoom = (room: RoomId | RoomAlias): Reply => {
     const behind = room.startsWith("#") ? addresses.jidOfAlias(room as RoomAlias) : undefined;
     const text = behind
-      ? `${room} stands for the XMPP room ${behind}. ${roomsRemark}`
-      : `${room} is a Matrix room.\nIts address on XMPP is ${addresses.jidOfRoom(room)}. ${roomsRemark}`;
+      ? `${room} stands for the XMPP room ${behind}.`
+      : `${room} is a Matrix room.\nIts address on XMPP is ${addresses.jidOfRoom(room)}`;
     return { text };
   };
 
@@ -142,6 +135,7 @@ export function createWhois(deps: WhoisDeps): Command {
     name: "whois",
     summary: "says what an address is on the other network",
     fields: [{ name: "address", label: "Address on Matrix or XMPP", required: true }],
+    examples: ["whois bob@xmpp.example", "whois #garden:matrix.example"],
     run: async (_caller, { address = "" }) => lookUp(withoutLink(address)),
   };
 }

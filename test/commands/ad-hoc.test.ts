@@ -5,13 +5,28 @@ import { createAdHoc } from "../../src/commands/ad-hoc.ts";
 import { createCommands } from "../../src/commands/commands.ts";
 import { type Element, parseStanza, serialize } from "../../src/xmpp/stanza.ts";
 import { createLogLines } from "../support/log-lines.ts";
+import { waitFor } from "../support/wait-for.ts";
 import { all, list, ringToken, romeo } from "./sample.ts";
 
 const bridge = "bridge.xmpp.example";
 const speech = { ...list, name: "speech", run: async () => ({ text: "But soft!\n\n```\nWhat light\n```" }) };
+let finish = (): void => undefined;
+const siege = {
+  ...list,
+  name: "siege",
+  run: async () => {
+    await new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    return { text: "Verona is taken." };
+  },
+};
+const told: string[] = [];
 let answered = 0;
 const adHoc = createAdHoc({
-  commands: createCommands({ list: [...all, speech], log: createLogLines().log }),
+  commands: createCommands({ list: [...all, speech, siege], log: createLogLines().log }),
+  tell: async (jid, text) => void told.push(`${jid}: ${text}`),
+  patienceMs: 50,
   callerOf: (jid) => (jid.startsWith("tybalt@") ? undefined : romeo),
   mayAsk: async () => {
     answered += 1;
@@ -51,6 +66,14 @@ const inSession = (node: string, status: string, session: string, inside: string
 test("a command without fields is done at once, and its answer is a note", async () => {
   const answer = await ask(command("node='list' action='execute'"));
   assert.equal(answer, inSession("list", "completed", sessionOf(answer), '<note type="info">list {}</note>'));
+});
+
+test("a command that takes long is answered at once, and what comes of it is a message", async () => {
+  const answer = await ask(command("node='siege'"));
+  assert.match(answer, /<note type="info">This takes a while; the outcome comes as a message\.<\/note>/);
+  finish();
+  await waitFor(() => told.length > 0, "the outcome");
+  assert.deepEqual(told, ["romeo@xmpp.example/balcony: Verona is taken."]);
 });
 
 test("an answer of several lines is a note and a result, without fences", async () => {
@@ -166,6 +189,7 @@ test("service discovery lists the commands that one may give, and knows each", (
     item("list"),
     item("stumble"),
     item("speech"),
+    item("siege"),
   ]);
   assert.deepEqual(discover("info", "http://jabber.org/protocol/commands"), [
     '<identity category="automation" type="command-list" name="Commands"/>',

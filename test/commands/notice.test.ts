@@ -22,3 +22,13 @@ test("what is to be copied becomes a block of code, and no text becomes markup",
 test("a fence that is never closed is text like any other", () => {
   assert.deepEqual(noticeOf("```\nopen"), { msgtype: "m.notice", body: "```\nopen" });
 });
+
+test("lines of a list become a list, and those around it stay lines", () => {
+  const text = "In the garden:\n• Romeo <3\n• Juliet\nThat is all.\nGood night.";
+  assert.deepEqual(noticeOf(text), {
+    msgtype: "m.notice",
+    body: text,
+    format: "org.matrix.custom.html",
+    formatted_body: "In the garden:<ul><li>Romeo &lt;3</li><li>Juliet</li></ul>That is all.<br>Good night.",
+  });
+});

@@ -48,13 +48,11 @@ const whois = createWhois({
 const say = (address: string) => whois.run(juliet, { address });
 
 const garden =
-  "Its alias on Matrix is #_xmpp_garden=40rooms.xmpp.example:hs.example. " +
-  "This version bridges direct conversations only, so it cannot be joined from there yet.";
+  "Its alias on Matrix is #_xmpp_garden=40rooms.xmpp.example:hs.example. To enter it: join garden@rooms.xmpp.example";
 const aboutJuliet =
   "@juliet:hs.example (“Juliet”) is a Matrix user.\nOn XMPP it is juliet%hs.example@bridge.xmpp.example";
 const aboutCafe =
-  "#cafe:hs.example is a Matrix room.\nIts address on XMPP is #cafe%hs.example@bridge.xmpp.example. " +
-  "This version bridges direct conversations only, so it cannot be joined from there yet.";
+  "#cafe:hs.example is a Matrix room.\nIts address on XMPP is #cafe%hs.example@bridge.xmpp.example";
 const bridgeItself =
   "This is the bridge itself: @_xmpp_bot:hs.example on Matrix, bridge.xmpp.example on XMPP.";
 const ghostOf = (jid: string) => addresses.ghostOf(jid as BareJid);
@@ -79,7 +77,7 @@ test("an address of either network is told with what it is on the other", async 
     "#cafe%hs.example@bridge.xmpp.example": aboutCafe,
     "!abc:hs.example": aboutCafe.replaceAll("#cafe", "!abc"),
     "#_xmpp_garden=40rooms.xmpp.example:hs.example":
-      "#_xmpp_garden=40rooms.xmpp.example:hs.example stands for the XMPP room garden@rooms.xmpp.example. This version bridges direct conversations only, so it cannot be joined from there yet.",
+      "#_xmpp_garden=40rooms.xmpp.example:hs.example stands for the XMPP room garden@rooms.xmpp.example.",
     "@_xmpp_bot:hs.example": bridgeItself,
     "bridge.xmpp.example": bridgeItself,
   };
