@@ -1,39 +1,32 @@
 /** The bot, put together: its commands as lines of chat and as forms, its rooms, and the secrets that it is told. */
 import { createHmac } from "node:crypto";
 import { type AdHoc, createAdHoc } from "../commands/ad-hoc.ts";
-import type { Command } from "../commands/command.ts";
 import { createCommands } from "../commands/commands.ts";
 import { createHelp } from "../commands/help.ts";
+import { createNotifyCommands } from "../commands/notify.ts";
 import { createSecretFilter } from "../commands/secrets.ts";
+import { createWhois } from "../commands/whois.ts";
 import { levelOf } from "../config/permissions.ts";
-import type { Config } from "../config/schema.ts";
+import type { Gateway } from "../gateway/gateway.ts";
 import { createRateLimit } from "../http/rate-limit.ts";
-import type { Addresses } from "../mapping/addresses.ts";
-import type { MatrixClient } from "../matrix/client.ts";
-import type { Log } from "../ops/log.ts";
-import type { BotRooms as StoredRooms } from "../store/store.ts";
-import type { XmppClient } from "../xmpp/client.ts";
-import { type BareJid, bareOf } from "../xmpp/jid.ts";
+import type { RoomId } from "../matrix/ids.ts";
+import type { Push } from "../push/push.ts";
+import { bareOf } from "../xmpp/jid.ts";
+import { xml } from "../xmpp/stanza.ts";
 import { type Bot, createBot } from "./bot.ts";
+import { type BotCommandsDeps, createBotCommands } from "./bot-commands.ts";
+import { createMucCommands } from "./bot-mucs.ts";
 import { type BotRooms, createBotRooms } from "./bot-rooms.ts";
-import type { DirectRooms } from "./direct-rooms.ts";
+import type { Ground } from "./ground.ts";
 import { createSecrets, type Secrets } from "./secrets.ts";
+import type { Traffic } from "./traffic.ts";
 
-export interface BotPartsDeps {
-  /** All commands but the one that lists them. */
-  commands: readonly Command[];
-  addresses: Addresses;
-  component: BareJid;
-  permissions: Config["permissions"];
+export interface BotPartsDeps extends Ground, Omit<BotCommandsDeps, keyof Ground> {
+  homeserverDomain: string;
+  push: Push;
+  gateway(): Pick<Gateway, "onStanza" | "isHosted">;
   /** Signs the sessions of forms, so it outlives a restart. */
   signingSecret: string;
-  directRooms: DirectRooms;
-  store: StoredRooms;
-  matrix: MatrixClient;
-  xmpp: XmppClient;
-  txnId(cause: string, part: string): string;
-  newId: () => string;
-  log: Log;
 }
 
 export interface BotParts {
@@ -41,6 +34,13 @@ export interface BotParts {
   botRooms: BotRooms;
   adHoc: AdHoc;
   secrets: Secrets;
+  /** Commands that are given in rooms of XMPP. */
+  mucCommands: Traffic;
+  /** What is stored is taken in before anything else is done. */
+  start(): Promise<void>;
+  /** Prosody has come back, and the bot goes back to where an answer is awaited. */
+  prosodyReached(): void;
+  stop(): void;
 }
 
 /** Answers to one person. */
@@ -49,12 +49,26 @@ const onceAMinute = { points: 1, seconds: 60 };
 /** Refusals to one person who may not use the bridge. */
 const rare = { points: 1, seconds: 60 * 60 };
 
-export function createBotParts({ commands: others, store, newId, ...deps }: BotPartsDeps): BotParts {
-  const { addresses, component, permissions, directRooms, matrix, log } = deps;
+export function createBotParts(deps: BotPartsDeps): BotParts {
+  const { addresses, component, permissions, directRooms, matrix, store, requests, newId, log } = deps;
+  const botCommands = createBotCommands(deps);
+  const { linked } = botCommands;
+  const isHosted = (roomId: RoomId): boolean => deps.gateway().isHosted(roomId);
+  const others = [
+    createWhois({
+      ...deps,
+      jidOfGhost: deps.ghosts.jidOf,
+      ask: (to, payload) => requests.request({ from: component, to, payload, timeoutSeconds: 5 }),
+    }),
+    ...botCommands.list,
+    ...createNotifyCommands(deps),
+  ];
+  const isLinked = (roomId: RoomId): boolean => linked.ofRoom(roomId) !== undefined;
+  const isShared = (roomId: RoomId): boolean => isLinked(roomId) || isHosted(roomId);
   const list = [createHelp({ list: others, addresses }), ...others];
   const commands = createCommands({ list, log });
   const limit = createRateLimit(usual);
-  const botRooms = createBotRooms({ bot: addresses.botUserId, matrix, store, log });
+  const botRooms = createBotRooms({ bot: addresses.botUserId, matrix, store: store.botRooms, isLinked, log });
   return {
     botRooms,
     bot: createBot({
@@ -62,16 +76,27 @@ export function createBotParts({ commands: others, store, newId, ...deps }: BotP
       bot: addresses.botUserId,
       commands,
       rooms: botRooms,
+      isShared,
+      mucOf: (roomId) => linked.ofRoom(roomId)?.muc,
       limit,
       refusals: createRateLimit(rare),
       warnings: createRateLimit(onceAMinute),
     }),
+    mucCommands: createMucCommands({ ...deps, ...botCommands, ...store, commands, limit }),
+    start: botCommands.start,
+    prosodyReached: botCommands.prosodyReached,
+    stop: botCommands.stop,
     adHoc: createAdHoc({
       commands,
       callerOf(from) {
         const jid = bareOf(from);
         const level = levelOf(permissions, jid);
         return level === "block" ? undefined : { network: "xmpp", jid, level };
+      },
+      async tell(jid, text) {
+        await deps.xmpp.send(
+          xml("message", { type: "chat", from: component, to: jid }, xml("body", {}, text)),
+        );
       },
       mayAsk: async (jid) => (await limit.take(jid)) === undefined,
       newId,
@@ -80,7 +105,7 @@ export function createBotParts({ commands: others, store, newId, ...deps }: BotP
     secrets: createSecrets({
       component,
       filter: createSecretFilter(list),
-      isBridged: async (roomId) => (await directRooms.ofRoom(roomId)) !== undefined,
+      isBridged: async (roomId) => isShared(roomId) || (await directRooms.ofRoom(roomId)) !== undefined,
       isBotRoom: async (roomId) => (await botRooms.ofRoom(roomId)) !== undefined,
     }),
   };

@@ -10,6 +10,8 @@ export interface BotRoomsDeps {
   bot: UserId;
   matrix: MatrixClient;
   store: StoredRooms;
+  /** Whether the room is a linked one, which is never left for being empty and never a direct chat. */
+  isLinked(roomId: RoomId): boolean;
   log: Log;
 }
 
@@ -23,9 +25,10 @@ export interface BotRooms {
   reconcile(signal: AbortSignal): Promise<{ found: number; forgotten: number }>;
 }
 
-export function createBotRooms({ bot, matrix, store, log }: BotRoomsDeps): BotRooms {
-  /** @returns the room as it is now, or undefined where the bot was alone and has left. */
+export function createBotRooms({ bot, matrix, store, isLinked, log }: BotRoomsDeps): BotRooms {
+  /** @returns the room as it is now; undefined where it is linked, or the bot was alone and has left. */
   const look = async (roomId: RoomId): Promise<BotRoom | undefined> => {
+    if (isLinked(roomId)) return undefined;
     const others = [...(await matrix.members(bot, roomId)).keys()].filter((member) => member !== bot);
     if (others.length === 0) {
       await matrix.leave(bot, roomId, "Nobody else is here.");
@@ -50,7 +53,7 @@ export function createBotRooms({ bot, matrix, store, log }: BotRoomsDeps): BotRo
   };
 
   return {
-    ofRoom: (roomId) => store.ofRoom(roomId),
+    ofRoom: async (roomId) => (isLinked(roomId) ? { roomId, userId: undefined } : store.ofRoom(roomId)),
 
     async enter(roomId) {
       await matrix.join(bot, roomId);
@@ -71,7 +74,7 @@ export function createBotRooms({ bot, matrix, store, log }: BotRoomsDeps): BotRo
       const stored = await store.all();
       const known = new Set(stored.map(({ roomId }) => roomId));
       const joined = new Set(await matrix.joinedRooms(bot));
-      const unknown = [...joined].filter((roomId) => !known.has(roomId));
+      const unknown = [...joined].filter((roomId) => !known.has(roomId) && !isLinked(roomId));
       const gone = [...known].filter((roomId) => !joined.has(roomId));
       // Somebody may have come to a direct chat, where secrets are taken; shared rooms can be large and stay shared.
       const direct = stored.filter(({ userId }) => userId !== undefined).map(({ roomId }) => roomId);

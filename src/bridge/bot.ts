@@ -1,6 +1,6 @@
 /** The bridge's own conversations: with its bot in rooms of Matrix, and with the component's address on XMPP. */
 import { afterPrefix, withoutQuotation } from "../commands/chat.ts";
-import type { Caller } from "../commands/command.ts";
+import type { Caller, Place } from "../commands/command.ts";
 import type { Commands } from "../commands/commands.ts";
 import { noticeOf } from "../commands/notice.ts";
 import { levelOf } from "../config/permissions.ts";
@@ -8,7 +8,7 @@ import type { Config } from "../config/schema.ts";
 import type { RateLimit } from "../http/rate-limit.ts";
 import type { MatrixClient } from "../matrix/client.ts";
 import { type Content, isObject, type MatrixEvent, readString } from "../matrix/event.ts";
-import type { UserId } from "../matrix/ids.ts";
+import type { RoomId, UserId } from "../matrix/ids.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Log } from "../ops/log.ts";
 import type { XmppClient } from "../xmpp/client.ts";
@@ -24,6 +24,10 @@ export interface BotDeps {
   permissions: Config["permissions"];
   commands: Commands;
   rooms: BotRooms;
+  /** Whether a room is linked, or XMPP users are in it: what is said there is not for the bot alone. */
+  isShared(roomId: RoomId): boolean;
+  /** The XMPP room that it is linked with. */
+  mucOf(roomId: RoomId): BareJid | undefined;
   matrix: MatrixClient;
   xmpp: Pick<XmppClient, "send">;
   /** How much one person is answered. */
@@ -80,8 +84,14 @@ export function createBot(deps: BotDeps): Bot {
 
   const say = async (event: MatrixEvent, content: Content, part: string): Promise<void> => {
     const { event_id: cause, room_id: room } = event;
-    const answer = await matrix.send(bot, room, "m.room.message", content, txnId(cause, part));
-    log.info("the bot has answered on Matrix", { cause, room, event: answer });
+    try {
+      const answer = await matrix.send(bot, room, "m.room.message", content, txnId(cause, part));
+      log.info("the bot has answered on Matrix", { cause, room, event: answer });
+    } catch (error) {
+      // It may have been sent away meanwhile, or may not speak there.
+      if (!(error instanceof MatrixError && error.status === 403)) throw error;
+      log.info("the bot may not answer in this room", { cause, room });
+    }
   };
 
   /** @returns what to add to the answer. */
@@ -139,6 +149,13 @@ export function createBot(deps: BotDeps): Bot {
     await answer(text);
   };
 
+  /** In a room of two the prefix says that the room itself is meant. */
+  const placeOf = (event: MatrixEvent, isDirect: boolean): { place?: Place } => {
+    const isMeant = !isDirect || afterPrefix(writtenIn(event) ?? "") !== undefined;
+    const muc = deps.mucOf(event.room_id);
+    return isMeant ? { place: { roomId: event.room_id, ...(muc && { muc }) } } : {};
+  };
+
   return {
     async onInvited(event) {
       const { room_id: roomId, sender, event_id: cause } = event;
@@ -159,10 +176,10 @@ export function createBot(deps: BotDeps): Bot {
     async onMessage(event, mayRepeat) {
       const room = await rooms.ofRoom(event.room_id);
       if (!room) return false;
-      const { sender } = event;
-      const isDirect = room.userId !== undefined;
+      const { sender, room_id: roomId } = event;
+      const isDirect = room.userId !== undefined && !deps.isShared(roomId);
       const level = levelOf(permissions, sender);
-      const caller: Caller = { network: "matrix", userId: sender, level };
+      const caller: Caller = { network: "matrix", userId: sender, level, ...placeOf(event, isDirect) };
       const edited = rewrittenIn(event);
       if (edited && commands.holdsSecret(caller, afterPrefix(edited) ?? edited)) {
         await takeAway(event);

@@ -8,13 +8,16 @@ import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Log } from "../ops/log.ts";
 import type { XmppClient } from "../xmpp/client.ts";
+import { type FullJid, isFullJid, type Jid } from "../xmpp/jid.ts";
 import type { Bot } from "./bot.ts";
 import type { BotRooms } from "./bot-rooms.ts";
+import { directConversation } from "./conversation.ts";
 import type { DirectRooms } from "./direct-rooms.ts";
 import { UndeliverableError } from "./failure.ts";
 import type { Ghosts } from "./ghosts.ts";
 import { encryptionCause } from "./tell.ts";
 import type { ToXmpp } from "./to-xmpp.ts";
+import type { Traffic } from "./traffic.ts";
 
 export interface FromMatrixDeps {
   addresses: Addresses;
@@ -26,6 +29,11 @@ export interface FromMatrixDeps {
   matrix: MatrixClient;
   toXmpp: ToXmpp;
   xmpp: XmppClient;
+  traffic: readonly Traffic[];
+  /** An XMPP user is invited to a room that is not for two: they are told, and may come or not. */
+  onInvitedAmongOthers(event: MatrixEvent): Promise<void>;
+  /** From where to where a message to an occupant of an XMPP room (`room/key`) goes. @throws UndeliverableError */
+  wayToOccupant(userId: UserId, occupant: FullJid): Promise<{ from: Jid; to: Jid }>;
   /** A transaction ID for the n-th thing that a cause brings about. */
   txnId(cause: string, part: string): string;
   log: Log;
@@ -51,6 +59,8 @@ const isMessage = ({ state_key: stateKey }: MatrixEvent): boolean => stateKey ==
 
 export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
   const { addresses, permissions, ghosts, directRooms, bot, botRooms, matrix, toXmpp, xmpp, log } = deps;
+  const routeOf = (roomId: RoomId): Traffic | undefined =>
+    deps.traffic.find((candidate) => candidate.hasRoom(roomId));
   const isOurs = (userId: UserId): boolean => userId === addresses.botUserId || addresses.isGhost(userId);
 
   const notice = (event: MatrixEvent, ghost: UserId, body: string): Promise<unknown> =>
@@ -67,9 +77,20 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
     await matrix.leave(ghost, event.room_id, reason);
   };
 
+  /** Whether it is a room for more than two, as far as that can be known from outside. */
+  const isForMany = async ({ room_id: roomId, content }: MatrixEvent, ghost: UserId): Promise<boolean> => {
+    const summary = await matrix.roomSummary(ghost, roomId).catch((error) => {
+      if (error instanceof MatrixError && error.status < 500) return undefined;
+      throw error;
+    });
+    if (!summary) return false;
+    const isNamed = summary.name !== undefined || summary.canonicalAlias !== undefined;
+    return (summary.members ?? 1) > 1 || (isNamed && content.is_direct !== true);
+  };
+
   const onGhostInvited = async (event: MatrixEvent, ghost: UserId): Promise<MatrixEvent[]> => {
     const { room_id: roomId, sender, event_id: cause } = event;
-    const jid = await ghosts.jidOf(ghost);
+    const jid = (await ghosts.jidOf(ghost)) ?? (await ghosts.occupantOf(ghost));
     // Nobody can act as a ghost that stands for nobody, so its invitation stays open.
     if (!jid) {
       log.warn("an MXID that stands for no XMPP user was invited", { cause, ghost });
@@ -78,6 +99,10 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
     await ghosts.ensure(jid);
     if (levelOf(permissions, sender) === "block") {
       await decline(event, ghost, "You may not use this bridge.");
+      return [];
+    }
+    if (!jid.includes("/") && (await isForMany(event, ghost))) {
+      await deps.onInvitedAmongOthers(event);
       return [];
     }
     const current = await directRooms.adopt(sender, jid, roomId, async () => {
@@ -89,7 +114,7 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
       await decline(
         event,
         ghost,
-        "XMPP users can be invited to direct chats only: you and them, nobody else.",
+        "To have them in a room with others, give it a name or an alias, and invite them again.",
       );
       return [];
     }
@@ -143,9 +168,15 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
       const words = `This is the conversation of ${room.userId} with ${room.jid}; only their messages cross.`;
       throw new UndeliverableError("auth", "forbidden", words);
     }
-    const crossing = await toXmpp(event, { ...room, roomId: event.room_id });
-    if (crossing.kind === "nothing")
-      return log.debug(`left out: ${crossing.why}`, { cause, type: event.type });
+    const conversation = directConversation({ ...room, roomId: event.room_id }, addresses);
+    const way = isFullJid(room.jid)
+      ? await deps.wayToOccupant(sender, room.jid)
+      : { from: addresses.jidOfUser(sender), to: room.jid };
+    const crossing = await toXmpp(event, conversation, way);
+    if (crossing.kind === "nothing" || crossing.kind === "moderation") {
+      const why = crossing.kind === "nothing" ? crossing.why : "only rooms have moderators";
+      return log.debug(`left out: ${why}`, { cause, type: event.type });
+    }
     if (crossing.kind === "refused") {
       throw new UndeliverableError("cancel", "feature-not-implemented", crossing.sentence, crossing);
     }
@@ -168,8 +199,17 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
     await matrix.send(ghost, roomId, "m.room.message", { msgtype: "m.notice", body }, id);
   };
 
+  /** Commands are given in rooms too; where guests look on, they see what others in the room see. */
+  const inRoom = async (route: Traffic, event: MatrixEvent, mayRepeat: boolean): Promise<void> => {
+    if (event.type === "m.room.member") await botRooms.noteMembership(event);
+    const isCommand = isMessage(event) && !isOurs(event.sender) && (await bot.onMessage(event, mayRepeat));
+    if (!isCommand || route.showsCommands) await route.onEvent(event, mayRepeat);
+  };
+
   return {
     matters: (event) => {
+      const route = routeOf(event.room_id);
+      if (route) return route.takes(event);
       if (isOurs(event.sender)) return false;
       return (
         isMessage(event) ||
@@ -180,6 +220,11 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
     },
 
     async handle(event, mayRepeat) {
+      const route = routeOf(event.room_id);
+      if (route) {
+        await inRoom(route, event, mayRepeat);
+        return [];
+      }
       if (event.type === encryptionType || isLiveLocation(event)) await onHindrance(event);
       if (event.type === "m.room.member") return onMember(event, event.state_key as UserId);
       if (!isMessage(event)) return [];
@@ -190,7 +235,8 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
     async catchUp(roomId, after) {
       const room = await directRooms.ofRoom(roomId);
       const isBots = !room && (await botRooms.ofRoom(roomId)) !== undefined;
-      const reader = room ? addresses.ghostOf(room.jid) : isBots && addresses.botUserId;
+      const ofRoom = routeOf(roomId)?.readerOf(roomId);
+      const reader = ofRoom ?? (room ? addresses.ghostOf(room.jid) : isBots && addresses.botUserId);
       if (!reader) return [];
       try {
         const events = await matrix.eventsAfter(reader, roomId, after);

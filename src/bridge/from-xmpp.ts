@@ -17,10 +17,11 @@ import { type BareJid, bareOf, domainOf, type Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { type Element, readError, readText, type StanzaError } from "../xmpp/stanza.ts";
 import type { Bot } from "./bot.ts";
+import { directConversation, speakerIn } from "./conversation.ts";
 import type { DirectRooms, OpenRoom } from "./direct-rooms.ts";
 import { UndeliverableError } from "./failure.ts";
 import type { LaterChanges } from "./later-changes.ts";
-import { encryptionCause, notDelivered } from "./tell.ts";
+import { encryptionCause, inWords, notDelivered } from "./tell.ts";
 import type { Part, ToMatrix } from "./to-matrix.ts";
 
 export interface FromXmppDeps {
@@ -60,6 +61,8 @@ export interface FromXmpp {
   /** Whether a message says something to a person; chat states and the like do not. */
   matters(message: Element): boolean;
   handle(message: Element, attempt: Attempt): Promise<void>;
+  /** @param jid whose message it is: a person's address, or `room/key` of an occupant who writes to one person. */
+  converse(message: Element, userId: UserId, jid: Jid, attempt: Attempt): Promise<void>;
   /** Sends one event as a ghost, once, whatever happened to earlier attempts. */
   sendOnce(to: OpenRoom, content: Part, attempt: Attempt, more?: SendOptions): Promise<EventId>;
 }
@@ -90,10 +93,11 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
     return event;
   };
 
-  const deliver = async (message: Element, userId: UserId, jid: BareJid, attempt: Attempt): Promise<void> => {
+  const deliver = async (message: Element, userId: UserId, jid: Jid, attempt: Attempt): Promise<void> => {
     let room = await directRooms.open(userId, jid);
     const pair = { userId, jid, roomId: room.roomId };
-    const { parts, surplus, whyNone, note } = await toMatrix(message, pair);
+    const [conversation, speaker] = [directConversation(pair, addresses), speakerIn(pair, addresses)];
+    const { parts, surplus, whyNone, note } = await toMatrix(message, conversation, speaker);
     if (parts.length === 0) return log.info(`left out: ${whyNone}`, { cause: attempt.cause });
     const sentAt = sentAtOf(message, attempt.acceptedAt, now());
     for (const [part, content] of parts.entries()) {
@@ -107,25 +111,22 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
       }
       await note(room.roomId, eventId, part);
     }
-    await changes.remove(pair, surplus, attempt.cause);
+    await changes.remove(conversation, speaker, surplus, attempt.cause);
     // They may have left while the message was under way; those who leave after it are seen to by from-matrix.
     const after = await directRooms.ofPair(userId, jid);
     if (after?.membership === "leave") await directRooms.open(userId, jid);
   };
 
   /** @returns whether the message was nothing but a change of earlier ones, and has been dealt with. */
-  const isChange = async (
-    message: Element,
-    userId: UserId,
-    jid: BareJid,
-    cause: string,
-  ): Promise<boolean> => {
+  const isChange = async (message: Element, userId: UserId, jid: Jid, cause: string): Promise<boolean> => {
     const { reactsTo, retracts } = referencesOfStanza(message);
     if (!reactsTo && !retracts) return false;
     const room = await directRooms.ofPair(userId, jid);
     const pair = room?.roomId ? { userId, jid, roomId: room.roomId } : undefined;
+    const conversation = pair && directConversation(pair, addresses);
+    const speaker = { ghost: addresses.ghostOf(jid), jid };
     if (retracts) {
-      if (pair && (await changes.retract(pair, retracts, cause))) return true;
+      if (conversation && (await changes.retract(conversation, speaker, retracts, cause))) return true;
       // Whoever takes something back has to know that it is still there.
       throw new UndeliverableError(
         "cancel",
@@ -133,14 +134,15 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
         "The bridge knows no message of yours by that ID, so nothing was removed.",
       );
     }
-    const isKnown = pair && reactsTo ? await changes.react(message, pair, reactsTo, cause) : false;
+    const isKnown =
+      conversation && reactsTo ? await changes.react(message, conversation, speaker, reactsTo, cause) : false;
     // A reaction that is taken back from what nobody knows is no reason to open a room.
     if (!isKnown) return !saysSomething(message);
     return !readText(message, "body") || isAllFallback(message, NS.reactions);
   };
 
   /** An error comes back for something that the Matrix user sent: they are told, as an answer to that message. */
-  const onError = async (message: Element, userId: UserId, jid: BareJid, attempt: Attempt): Promise<void> => {
+  const onError = async (message: Element, userId: UserId, jid: Jid, attempt: Attempt): Promise<void> => {
     const room = await directRooms.ofPair(userId, jid);
     const error = readError(message);
     const { id } = message.attrs;
@@ -152,10 +154,10 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
   };
 
   /** Tells the Matrix user, of encryption once in a while. @throws UndeliverableError, for the sender. */
-  const refuse = async (what: Unbridged, userId: UserId, jid: BareJid, attempt: Attempt): Promise<never> => {
+  const refuse = async (what: Unbridged, userId: UserId, jid: Jid, attempt: Attempt): Promise<never> => {
     const { kind, type, condition, sentence, notice } = what;
     const room = await directRooms.open(userId, jid);
-    const content = { msgtype: "m.notice", body: `${jid} ${notice}` };
+    const content = { msgtype: "m.notice", body: `${inWords(jid)} ${notice}` };
     const cause = kind === "encrypted" ? `${encryptionCause(room.roomId)}/xmpp` : attempt.cause;
     await sendOnce(room, content, { cause, mayRepeat: attempt.mayRepeat || kind === "encrypted" });
     throw new UndeliverableError(type, condition, sentence);
@@ -175,6 +177,15 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
     }
   };
 
+  const converse: FromXmpp["converse"] = async (message, userId, jid, attempt) => {
+    if (message.attrs.type === "error") return onError(message, userId, jid, attempt);
+    mayWrite(bareOf(jid), userId);
+    const unbridged = unbridgedIn(message);
+    if (unbridged) return refuse(unbridged, userId, jid, attempt);
+    if (await isChange(message, userId, jid, attempt.cause)) return;
+    await deliver(message, userId, jid, attempt);
+  };
+
   return {
     matters(message) {
       const { reactsTo, retracts } = referencesOfStanza(message);
@@ -187,6 +198,7 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
       );
     },
     sendOnce,
+    converse,
 
     async handle(message, attempt) {
       const [from, to] = [bareOf(message.attrs.from as Jid), bareOf(message.attrs.to as Jid)];
@@ -206,12 +218,7 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
         if (isError) return;
         throw new UndeliverableError("cancel", "item-not-found", `${to} is no Matrix user's address.`);
       }
-      if (isError) return onError(message, userId, from, attempt);
-      mayWrite(from, userId);
-      const unbridged = unbridgedIn(message);
-      if (unbridged) return refuse(unbridged, userId, from, attempt);
-      if (await isChange(message, userId, from, attempt.cause)) return;
-      await deliver(message, userId, from, attempt);
+      await converse(message, userId, from, attempt);
     },
   };
 }

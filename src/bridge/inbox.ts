@@ -9,13 +9,18 @@ import type { CatchUp } from "./catch-up.ts";
 import type { FromMatrix } from "./from-matrix.ts";
 import type { FromXmpp } from "./from-xmpp.ts";
 import type { Presence } from "./presence.ts";
+import type { RoomStates } from "./room-state.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Signals } from "./signals.ts";
+import type { Traffic } from "./traffic.ts";
 
 export interface InboxDeps {
   store: Pick<Store, "transactions" | "lanes">;
   fromMatrix: FromMatrix;
   fromXmpp: FromXmpp;
+  /** Of rooms; the first one that a stanza concerns has it. */
+  traffic: readonly Traffic[];
+  roomStates: RoomStates;
   presence: Presence;
   signals: Pick<Signals, "hear" | "accepted" | "noteMember">;
   secrets: Secrets;
@@ -34,9 +39,19 @@ export interface Inbox {
 }
 
 export function createInbox(deps: InboxDeps): Inbox {
-  const { store, fromMatrix, fromXmpp, presence, signals, secrets, xmpp, catchUp, onStored, newId, log } =
-    deps;
+  const { store, fromMatrix, fromXmpp, traffic, roomStates, presence, signals, secrets } = deps;
+  const { xmpp, catchUp, onStored, newId, log } = deps;
+  const routeOf = (stanza: Element): Traffic | undefined =>
+    traffic.find((candidate) => candidate.concerns(stanza));
+
+  const keep = async (stanza: Element, lane: string, cause: string): Promise<void> => {
+    await store.lanes.add([{ lane, cause, work: { kind: "stanza", xml: serialize(stanza) } }]);
+    log.info("accepted from XMPP", { cause, lane, id: stanza.attrs.id });
+    onStored([lane]);
+  };
+
   const jobsOf = async (events: readonly MatrixEvent[]): Promise<EventJob[]> => {
+    for (const event of events) roomStates.note(event);
     const storable = await Promise.all(events.filter(fromMatrix.matters).map(secrets.hideInEvent));
     return storable.map((event) => ({
       lane: `matrix ${event.room_id}`,
@@ -70,6 +85,12 @@ export function createInbox(deps: InboxDeps): Inbox {
       if (parseJid(from ?? "") === undefined || parseJid(to ?? "") === undefined) {
         throw new StanzaSyntaxError("a stanza needs a valid `from` and `to`");
       }
+      const route = routeOf(stanza);
+      if (route) {
+        const lane = route.laneOf(stanza);
+        if (lane !== undefined) await keep(stanza, lane, newId());
+        return;
+      }
       // What is worth something only now is neither stored nor waited for.
       if (!presence.isLasting(stanza)) signals.hear(stanza);
       if (stanza.name === "presence" && !presence.isLasting(stanza)) {
@@ -79,10 +100,7 @@ export function createInbox(deps: InboxDeps): Inbox {
       if (stanza.name === "message" && !fromXmpp.matters(stanza)) return;
       const cause = newId();
       const lane = `xmpp ${bareOf(from as Jid)} ${bareOf(to as Jid)}`;
-      const storable = stanza.name === "message" ? secrets.hideInMessage(stanza, cause) : stanza;
-      await store.lanes.add([{ lane, cause, work: { kind: "stanza", xml: serialize(storable) } }]);
-      log.info("accepted from XMPP", { cause, lane, id: stanza.attrs.id });
-      onStored([lane]);
+      await keep(stanza.name === "message" ? secrets.hideInMessage(stanza, cause) : stanza, lane, cause);
     },
 
     async handle(job, mayRepeat) {
@@ -98,6 +116,8 @@ export function createInbox(deps: InboxDeps): Inbox {
           return acceptNext(job, await fromMatrix.catchUp(work.roomId, work.after));
         case "stanza": {
           const stanza = parseStanza(work.xml);
+          const route = routeOf(stanza);
+          if (route) return route.onStanza(stanza, { cause, mayRepeat, acceptedAt });
           if (stanza.name === "presence") await presence.handle(stanza);
           else await fromXmpp.handle(secrets.messageOf(cause) ?? stanza, { cause, mayRepeat, acceptedAt });
           signals.accepted(stanza);

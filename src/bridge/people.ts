@@ -27,6 +27,8 @@ export interface People {
   jidOfTyped(text: string): BareJid | undefined;
   search(term: string, asker: string): Promise<Found[] | undefined>;
   photoOf(jid: BareJid): Promise<Photo | undefined>;
+  /** A small one of a picture in the media repository, as far as it can be had. */
+  pictureOf(mxc: string): Promise<Photo | undefined>;
 }
 
 const mostFound = 50;
@@ -79,8 +81,22 @@ export function createPeople(deps: PeopleDeps): People {
     const thumbnail = await matrix.thumbnail(mxc);
     return thumbnail && pictures.has(thumbnail.type) ? thumbnail : undefined;
   };
+  const smallOf = async (mxc: string): Promise<Photo | undefined> => {
+    const known = photos.get(mxc);
+    if (known) return known.photo;
+    const photo = await readPhoto(mxc);
+    photos.set(mxc, { photo }, { ttl: photo ? hour : minute });
+    return photo;
+  };
+  const pictureOf = (mxc: string): Promise<Photo | undefined> =>
+    smallOf(mxc).catch((error) => {
+      log.debug("a picture could not be had", { mxc, error });
+      return undefined;
+    });
 
   return {
+    pictureOf,
+
     async lookUp(to) {
       const jid = bareOf(to as Jid);
       if (jid === bridgeJid) return { kind: "bridge" };
@@ -107,12 +123,7 @@ export function createPeople(deps: PeopleDeps): People {
       try {
         const isOurs = domainOf(userId) === homeserverDomain;
         const mxc = (await (isOurs ? profileOf(userId) : matrix.profile(userId)))?.avatarUrl;
-        if (!mxc) return undefined;
-        const known = photos.get(mxc);
-        if (known) return known.photo;
-        const photo = await readPhoto(mxc);
-        photos.set(mxc, { photo }, { ttl: photo ? hour : minute });
-        return photo;
+        return mxc === undefined ? undefined : await smallOf(mxc);
       } catch (error) {
         log.debug("a picture could not be had", { user: userId, error });
         return undefined;

@@ -9,7 +9,7 @@ import { localpartOf, type RoomId } from "../matrix/ids.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Log } from "../ops/log.ts";
 import type { DirectRoom, DirectRooms as StoredRooms } from "../store/store.ts";
-import type { BareJid } from "../xmpp/jid.ts";
+import type { Jid } from "../xmpp/jid.ts";
 import type { BotRooms } from "./bot-rooms.ts";
 import type { DirectRooms } from "./direct-rooms.ts";
 
@@ -42,7 +42,7 @@ export function createReconciliation(deps: ReconcileDeps): Reconciliation {
   const stopping = new AbortController();
   const { signal } = stopping;
 
-  const ofGhost = async (jid: BareJid, rooms: readonly DirectRoom[]) => {
+  const ofGhost = async (jid: Jid, rooms: readonly DirectRoom[]) => {
     const ghost = addresses.ghostOf(jid);
     // What is stored from now on is newer than the answer, and none of it is touched.
     const joined = await matrix.joinedRooms(ghost);

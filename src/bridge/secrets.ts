@@ -61,7 +61,8 @@ export function createSecrets({ component, filter, isBridged, isBotRoom }: Secre
     hideInMessage(message, cause) {
       const { type, from, to, id } = message.attrs;
       const body = readText(message, "body") ?? "";
-      if (to.split("/", 1)[0] !== component || filter(body) === body) return message;
+      // What is said in a room of XMPP is in its archive already.
+      if (type === "groupchat" || to.split("/", 1)[0] !== component || filter(body) === body) return message;
       messages.set(cause, message);
       const attrs = { from, to, ...(type && { type }), ...(id && { id }) };
       return xml("message", attrs, xml("body", {}, filter(body)));
