@@ -47,7 +47,7 @@ test("a Matrix user asks the bot in a direct chat", { skip }, async () => {
   const juliet = await stage.matrixUser("juliet");
   await stage.xmppUser("romeo");
   const room = await openBotChat(juliet);
-  assert.match(await ask(juliet, room, "help"), /^whois ADDRESS – /m);
+  assert.match(await ask(juliet, room, "help"), /^• whois ADDRESS – /m);
   const about = await ask(juliet, room, "whois romeo@xmpp.test");
   assert.match(about, /^romeo@xmpp\.test is an XMPP address; it does not say to the bridge what it is\.$/m);
   assert.match(about, /^The server xmpp\.test runs Prosody /m);
@@ -64,7 +64,7 @@ test("an XMPP user asks the bridge by messages and by forms", { skip }, async ()
   const peter = await stage.xmppUser("peter");
   await peter.send(xml("message", { type: "chat", to: component }, xml("body", {}, "help")));
   const help = await peter.waitFor((stanza) => stanza.is("message") && bodyOf(stanza) !== "", 20_000);
-  assert.match(bodyOf(help), /^whois ADDRESS – /m);
+  assert.match(bodyOf(help), /^• whois ADDRESS – /m);
 
   const get = (xmlns: string, attrs: Record<string, string> = {}) =>
     peter.request(xml("iq", { type: "get", to: component }, xml("query", { xmlns, ...attrs })));
@@ -89,7 +89,7 @@ test("an XMPP user asks the bridge by messages and by forms", { skip }, async ()
     name: "whois",
   });
 
-  const done = await set({ node: "help", action: "execute" });
+  const done = await set({ node: "status", action: "execute" });
   assert.equal(done.getChild("command")?.attrs.status, "completed");
   const form = (await set({ node: "whois" })).getChild("command");
   assert.equal(form?.attrs.status, "executing");

@@ -27,6 +27,8 @@ interface ProsodySettings {
   folder: string;
   pluginFolder: string;
   modules: string[];
+  /** An external component (XEP-0114), and the port for it. */
+  crowd: { domain: string; secret: string; port: number } | undefined;
   archive: "internal" | "memory";
 }
 
@@ -39,7 +41,10 @@ function luaList(items: string[]): string {
 }
 
 export function prosodyConfig(settings: ProsodySettings): string {
-  const { domain, mucDomain, c2sPort, httpPort, folder, pluginFolder, modules, archive } = settings;
+  const { domain, mucDomain, c2sPort, httpPort, folder, pluginFolder, modules, crowd, archive } = settings;
+  const crowdConfig = crowd
+    ? `Component ${luaString(crowd.domain)}\n  component_secret = ${luaString(crowd.secret)}\n`
+    : "";
   return `
 run_as_root = true
 data_path = ${luaString(`${folder}/data`)}
@@ -53,7 +58,8 @@ c2s_ports = { ${c2sPort} }
 c2s_direct_tls_ports = {}
 s2s_ports = {}
 s2s_direct_tls_ports = {}
-component_ports = {}
+component_ports = { ${crowd?.port ?? ""} }
+component_interfaces = { "127.0.0.1" }
 http_ports = { ${httpPort} }
 http_interfaces = { "127.0.0.1" }
 https_ports = {}
@@ -71,6 +77,7 @@ modules_disabled = { "s2s", "tls" }
 VirtualHost ${luaString(domain)}
 
 Component ${luaString(mucDomain)} "muc"
-  modules_enabled = { "muc_mam" }
-`;
+  modules_enabled = { "muc_mam", "muc_moderation" }
+
+${crowdConfig}`;
 }

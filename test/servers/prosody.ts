@@ -18,6 +18,8 @@ export interface Prosody {
   httpPort: number;
   /** mod_rest of the component that the test's `componentConfig` adds. */
   restUrl: string;
+  /** Where the external component connects, if there is one. */
+  crowd: { domain: string; secret: string; port: number } | undefined;
   logFile: string;
   addUser: (name: string, password: string) => Promise<void>;
   /** Stops cleanly and deletes the data. */
@@ -38,6 +40,8 @@ interface ProsodyOptions {
   componentConfig?: string;
   /** Modules of the user domain beyond the usual ones. */
   modules?: string[];
+  /** Domain of an external component; see crowd.ts. */
+  crowd?: string;
   /** Where message archives live: on disk by default; "memory" is faster past 10,000 messages. */
   archive?: "internal" | "memory";
 }
@@ -47,6 +51,9 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
   const folder = await createDataFolder("prosody");
   const c2sPort = options.c2sPort ?? (await freePort());
   const httpPort = options.httpPort ?? (await freePort());
+  const crowd = options.crowd
+    ? { domain: options.crowd, secret: "secret", port: await freePort() }
+    : undefined;
   const mucDomain = `conference.${domain}`;
   const configFile = join(folder.inside, "prosody.cfg.lua");
   const config = prosodyConfig({
@@ -57,6 +64,7 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
     folder: folder.inside,
     pluginFolder: serverLocation().modules,
     modules,
+    crowd,
     archive,
   });
   await writeFile(join(folder.outside, "prosody.cfg.lua"), `${config}\n${componentConfig}\n`);
@@ -77,6 +85,7 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
     c2sPort,
     httpPort,
     restUrl: `http://127.0.0.1:${httpPort}/rest`,
+    crowd,
     logFile,
     addUser: async (name, password) => {
       const command = ["prosodyctl", "--config", configFile, "register", name, domain, password];

@@ -18,10 +18,14 @@ export interface Stage {
   synapse: Synapse;
   prosody: Prosody;
   bridge: BridgeProcess;
+  /** The domain of Prosody's rooms. */
+  muc: string;
   /** A new Matrix account, logged in and syncing. */
   matrixUser: (name: string, password?: string) => Promise<MatrixUser>;
   /** A new XMPP account, logged in and available. */
   xmppUser: (name: string, password?: string) => Promise<XmppUser>;
+  /** Another session of an account that `xmppUser` made. */
+  xmppSession: (name: string, resource: string, password?: string) => Promise<XmppUser>;
   stop: () => Promise<void>;
 }
 
@@ -30,10 +34,12 @@ export interface StageOptions {
   progress?: (what: string) => void;
   /** Changes what `causeway init` would write. */
   adjust?: (config: Config) => Config;
+  /** Domain of XMPP users by the thousand; see crowd.ts. */
+  crowd?: string;
 }
 
 export async function startStage(options: StageOptions = {}): Promise<Stage> {
-  const { progress = () => undefined, adjust = (config) => config } = options;
+  const { progress = () => undefined, adjust = (config) => config, crowd } = options;
   const folder = mkdtempSync(join(tmpdir(), "causeway-stage-"));
   const [synapsePort, httpPort, port, adminPort] = [
     await freePort(),
@@ -59,7 +65,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   progress("Synapse, Prosody and Causeway start");
   const started = await Promise.allSettled([
     startSynapse({ port: synapsePort, registrationYaml: registrationYamlOf(config) }),
-    startProsody({ httpPort, componentConfig: prosodyConfigOf(config) }),
+    startProsody({ httpPort, componentConfig: prosodyConfigOf(config), ...(crowd && { crowd }) }),
     bridge.start(),
   ]);
   const [synapse, prosody] = started.map((result) =>
@@ -78,10 +84,25 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     throw failed?.reason;
   }
 
+  const xmppSession: Stage["xmppSession"] = async (name, resource, password = `${name}-password`) => {
+    const user = await connectXmpp({
+      host: prosody.host,
+      port: prosody.c2sPort,
+      domain: prosody.domain,
+      username: name,
+      password,
+      resource,
+      reconnect: true,
+    });
+    users.push(user);
+    return user;
+  };
+
   return {
     synapse,
     prosody,
     bridge,
+    muc: prosody.mucDomain,
     async matrixUser(name, password = `${name}-password`) {
       const user = await createMatrixUser({
         url: synapse.url,
@@ -92,17 +113,9 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     },
     async xmppUser(name, password = `${name}-password`) {
       await prosody.addUser(name, password);
-      const user = await connectXmpp({
-        host: prosody.host,
-        port: prosody.c2sPort,
-        domain: prosody.domain,
-        username: name,
-        password,
-        reconnect: true,
-      });
-      users.push(user);
-      return user;
+      return xmppSession(name, "test", password);
     },
+    xmppSession,
     stop,
   };
 }

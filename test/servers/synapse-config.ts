@@ -62,6 +62,8 @@ export function synapseConfig({ domain, port, folder, secret, hasRegistration }:
     ip_range_blacklist: [],
     presence: { enabled: true },
     url_preview_enabled: false,
+    // Synapse 1.126 and later put no room into the public directory by default.
+    room_list_publication_rules: [{ action: "allow" }],
     report_stats: false,
     ...rateLimits,
   };

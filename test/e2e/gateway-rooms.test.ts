@@ -1,0 +1,218 @@
+/** Matrix rooms that XMPP users are in, when servers are restarted and when somebody turns to one alone: real servers, real clients. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import xml from "@xmpp/xml";
+import { createAddresses } from "../../src/mapping/addresses.ts";
+import type { RoomId } from "../../src/matrix/ids.ts";
+import { serversMissing } from "../servers/location.ts";
+import type { MatrixUser } from "../servers/matrix-user.ts";
+import { joinMuc, type MucUser } from "../servers/muc-user.ts";
+import { type Stage, startStage } from "../servers/stage.ts";
+import type { XmppUser } from "../servers/xmpp-user.ts";
+
+const skip = serversMissing() ?? false;
+let stage: Stage;
+let juliet: MatrixUser;
+let romeo: XmppUser;
+let mercutio: XmppUser;
+
+before(async () => {
+  if (skip) return;
+  stage = await startStage({
+    adjust: (config) => ({ ...config, rooms: { ...config.rooms, lazyAbove: 4 } }),
+  });
+  juliet = await stage.matrixUser("juliet");
+  romeo = await stage.xmppUser("romeo");
+  mercutio = await stage.xmppUser("mercutio");
+});
+after(async () => {
+  await stage?.stop();
+});
+
+const addresses = createAddresses({
+  homeserverDomain: "hs.test",
+  component: "bridge.xmpp.test",
+  userPrefix: "_xmpp_",
+  digest: (text) => text,
+});
+const romeoGhost = "@_xmpp_romeo=40xmpp.test:hs.test";
+const addressOf = (alias: string): string => `#${alias}%hs.test@bridge.xmpp.test`;
+
+const makeRoom = (alias: string, options: Record<string, unknown> = {}): Promise<string> =>
+  juliet.createRoom({ preset: "public_chat", room_alias_name: alias, ...options });
+
+const heardBy = (...guests: MucUser[]) => ({
+  of: (body: string) => Promise.all(guests.map((guest) => guest.waitForMessage(body))),
+});
+
+/** What the members have done in the room, as `user membership`. */
+const memberships = (roomId: string): string[] =>
+  juliet.events
+    .filter((event) => event.room_id === roomId && event.type === "m.room.member")
+    .map((event) => `${event.sender} ${event.content.membership}`);
+
+const bodiesIn = (roomId: string): string[] =>
+  juliet.events
+    .filter((event) => event.room_id === roomId && event.type === "m.room.message")
+    .map(({ content }) => String(content.body));
+
+test("guests are where they were after a restart of the bridge, and what was said meanwhile comes once and in order", {
+  skip,
+}, async () => {
+  const roomId = await makeRoom("restarts");
+  const guests = [
+    await joinMuc(romeo, addressOf("restarts"), "Romeo"),
+    await joinMuc(mercutio, addressOf("restarts"), "Mercutio"),
+  ] as const;
+  await juliet.sendText(roomId, "before");
+  await heardBy(...guests).of("before");
+  const first = await guests[0].say("of Romeo");
+  await guests[0].waitForPresence("Mercutio");
+  const [joins, presences] = [
+    memberships(roomId),
+    guests.map((guest) => guest.received().filter((s) => s.is("presence")).length),
+  ];
+
+  await stage.bridge.stop();
+  for (const body of ["one", "two", "three"]) await juliet.sendText(roomId, body);
+  await stage.bridge.start();
+  await heardBy(...guests).of("three");
+  // A correction finds the message that was sent before.
+  const replace = xml("replace", { xmlns: "urn:xmpp:message-correct:0", id: first.attrs.id });
+  await guests[0].say("of Romeo, corrected", [replace]);
+  const edit = await juliet.waitFor(({ content }) => {
+    return (content["m.new_content"] as { body?: string } | undefined)?.body === "of Romeo, corrected";
+  });
+  const original = first.getChildren("stanza-id")[0]?.attrs.id;
+  assert.deepEqual(edit.content["m.relates_to"], { rel_type: "m.replace", event_id: original });
+
+  for (const guest of guests) {
+    const bodies = guest.said().map(([, body]) => body);
+    assert.deepEqual(bodies, ["before", "of Romeo", "one", "two", "three", "of Romeo, corrected"]);
+  }
+  assert.deepEqual(memberships(roomId), joins);
+  assert.deepEqual(
+    guests.map((guest) => guest.received().filter((s) => s.is("presence")).length),
+    presences,
+  );
+  await Promise.all(guests.map((guest) => guest.leave()));
+});
+
+for (const [how, alias] of [
+  ["restart", "outage"],
+  ["crash", "crash"],
+] as const) {
+  test(`clients that come back after a ${how} of Prosody enter again, and Matrix sees nobody go or come`, {
+    skip,
+  }, async () => {
+    const roomId = await makeRoom(alias);
+    const guest = await joinMuc(romeo, addressOf(alias), "Romeo");
+    await guest.say("before");
+    const joins = memberships(roomId);
+    const before = romeo.messages.length;
+    if (how === "crash") await stage.prosody.kill();
+    if (how === "crash") await stage.prosody.start();
+    else await stage.prosody.restart();
+    await romeo.waitFor(
+      (stanza) => stanza.attrs.from === romeo.jid && romeo.messages.indexOf(stanza) >= before,
+      30_000,
+    );
+    await juliet.sendText(roomId, "while you were away");
+    await guest.rejoin();
+    await juliet.sendText(roomId, "welcome back");
+    await guest.waitForMessage("welcome back");
+    assert.deepEqual(
+      guest.said().map(([nick, body]) => `${nick}: ${body}`),
+      ["Romeo: before", "juliet: while you were away", "juliet: welcome back"],
+    );
+    assert.deepEqual(memberships(roomId), joins);
+    assert.deepEqual(bodiesIn(roomId), ["before", "while you were away", "welcome back"]);
+    await guest.leave();
+  });
+}
+
+test("a private message to a Matrix user begins a direct chat, in which they answer", { skip }, async () => {
+  const roomId = await makeRoom("whispers");
+  const guest = await joinMuc(romeo, addressOf("whispers"), "Romeo");
+  await guest.waitForPresence("juliet");
+  await guest.sendTo("juliet", "for you alone");
+  const direct = await juliet.waitForInvite(romeoGhost);
+  await juliet.join(direct);
+  const whispered = await juliet.waitFor(
+    ({ room_id, content }) => room_id === direct && content.body === "for you alone",
+  );
+  assert.equal(whispered.sender, romeoGhost);
+  assert.deepEqual(bodiesIn(roomId), []);
+  await juliet.sendText(direct, "and for you");
+  const answer = await romeo.waitFor((stanza) => stanza.getChildText("body") === "and for you");
+  assert.deepEqual(
+    { from: answer.attrs.from, type: answer.attrs.type },
+    { from: "juliet%hs.test@bridge.xmpp.test", type: "chat" },
+  );
+
+  const refusal = await joinMuc(romeo, addressOf("nowhere"), "Romeo").catch((error) => error.message);
+  assert.equal(refusal, "cancel/item-not-found");
+  await guest.leave();
+});
+
+test("an encrypted room is not entered, and the ghost is not left behind in it", { skip }, async () => {
+  const initial_state = [
+    { type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } },
+  ];
+  const roomId = await makeRoom("sealed", { initial_state });
+  const refusal = await joinMuc(romeo, addressOf("sealed"), "Romeo").catch((error) => error.message);
+  assert.equal(refusal, "modify/not-acceptable");
+  await juliet.waitFor(
+    (event) =>
+      event.room_id === roomId && event.sender === romeoGhost && event.content.membership === "leave",
+  );
+});
+
+test("the last word of somebody who leaves comes before the leaving", { skip }, async () => {
+  await makeRoom("farewell");
+  const guest = await joinMuc(romeo, addressOf("farewell"), "Romeo");
+  const other = await joinMuc(mercutio, addressOf("farewell"), "Mercutio");
+  await guest.post([xml("body", {}, "good night")]);
+  await guest.leave();
+  await other.waitForExit("Romeo");
+  const order = other
+    .received()
+    .filter((stanza) => stanza.attrs.from === `${addressOf("farewell")}/Romeo`)
+    .map((stanza) => stanza.getChildText("body") ?? stanza.attrs.type ?? "available");
+  assert.deepEqual(order, ["available", "good night", "unavailable"]);
+  await other.leave();
+});
+
+test("in a large room a guest is shown those who lead, and others when they speak", { skip }, async () => {
+  const roomId = await makeRoom("crowd");
+  const crowd = await Promise.all(
+    ["paris", "tybalt", "nurse", "peter"].map((name) => stage.matrixUser(name)),
+  );
+  for (const member of crowd) await member.join(roomId);
+  const guest = await joinMuc(romeo, addressOf("crowd"), "Romeo");
+  assert.deepEqual([...guest.occupants().keys()].sort(), ["Romeo", "juliet"]);
+  await crowd[1]?.sendText(roomId, "Peace? I hate the word");
+  await guest.waitForMessage("Peace? I hate the word");
+  const fromTybalt = guest
+    .received()
+    .filter((stanza) => stanza.attrs.from === `${addressOf("crowd")}/tybalt`);
+  assert.deepEqual(
+    fromTybalt.map(({ name }) => name),
+    ["presence", "message"],
+  );
+  await guest.leave();
+});
+
+test("a room that is linked with one of an XMPP service sends whoever enters there", { skip }, async () => {
+  const muc = `orchard@${stage.muc}`;
+  const host = await joinMuc(mercutio, muc, "Mercutio");
+  await host.configure({ "muc#roomconfig_persistentroom": "1", "muc#roomconfig_publicroom": "1" });
+  const portal = await juliet.join(`#_xmpp_orchard=40${stage.muc}:hs.test`);
+  const address = addresses.jidOfRoom(portal as RoomId);
+  await romeo.send(
+    xml("presence", { to: `${address}/Romeo` }, xml("x", { xmlns: "http://jabber.org/protocol/muc" })),
+  );
+  const refusal = await romeo.waitFor(({ attrs }) => attrs.from === `${address}/Romeo`);
+  assert.equal(refusal.getChild("error")?.getChildText("gone"), `xmpp:${muc}?join`);
+  await host.leave();
+});
