@@ -2,7 +2,6 @@
 import { once } from "node:events";
 import { serversMissing } from "../test/servers/location.ts";
 import { converse } from "./conversation.ts";
-import { dialogue } from "./dialogue.ts";
 import { startRealStage } from "./real-stage.ts";
 import type { Stage } from "./stage.ts";
 import { startStandInStage } from "./stand-in-stage.ts";
@@ -30,8 +29,8 @@ function interruption(): Promise<void> {
 }
 
 async function play(stage: Stage): Promise<boolean> {
-  const faults = await converse(stage, print);
-  if (faults.length === 0) print(`\nAll ${dialogue.length} messages arrived, each once and in order.`);
+  const faults = [...(await converse(stage, print)), ...((await stage.meetInRooms?.(print)) ?? [])];
+  if (faults.length === 0) print("\nAll messages arrived, each once and in order.");
   else
     print(
       `\nNot every message arrived once and in order:\n${faults.map((fault) => `  ${fault}`).join("\n")}`,

@@ -2,6 +2,7 @@
 import xml from "@xmpp/xml";
 import { step } from "../scripts/progress.mjs";
 import { startStage } from "../test/servers/stage.ts";
+import { meetInRooms } from "./rooms.ts";
 import {
   bodyOfLine,
   contentOfLine,
@@ -26,11 +27,13 @@ Everything stays up now, so join in with any client (nothing here uses TLS; it i
            password     ${password("juliet")}
            write to     ${ghost}
            (any other JID works the same way: the bridge writes "@" as "=40")
+           join         #_xmpp_orchard=40conference.xmpp.test:hs.test
 
   XMPP     JID          romeo@${prosody.domain}
            password     ${password("romeo")}
            server       ${prosody.host}, port ${prosody.c2sPort} (set both by hand; allow unencrypted)
            write to     ${julietAcross}
+           join         #balcony%hs.test@bridge.xmpp.test
 
   Health   ${bridge.adminUrl}/health/ready
   Log      ${bridge.logFile}
@@ -87,6 +90,7 @@ export async function startRealStage(): Promise<Stage> {
       open: async () => {
         roomId = await juliet.createRoom({ is_direct: true, invite: [ghost] });
       },
+      meetInRooms: (print) => meetInRooms({ juliet, romeo, print }),
       invitation: invitationTo(servers),
       stop: () => step("Causeway, Synapse and Prosody stop", servers.stop),
     };

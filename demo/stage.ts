@@ -31,6 +31,8 @@ export interface Stage {
   romeo: Person;
   /** Juliet opens a direct chat and invites Romeo's ghost: the first contact. */
   open(): Promise<void>;
+  /** Both meet in rooms as well; undefined where there are none. @returns a sentence for each fault. */
+  meetInRooms?: (print: (line: string) => void) => Promise<string[]>;
   /** How to join in with ordinary clients; undefined where nobody can. */
   invitation: string | undefined;
   stop(): Promise<void>;
