@@ -9,13 +9,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { environment, installPackage } from "./apt.mjs";
 import { attempt, CommandError, endRunning, lastLines, run } from "./command.mjs";
 import { say, step } from "./progress.mjs";
 import { findServers, stamp, treeFolder } from "./server-tree.mjs";
 
 // lua5.4-unbound is what Prosody resolves names with; without it, it warns and uses an older library.
 const packages = ["matrix-synapse", "prosody", "prosody-modules", "lua5.4-unbound"];
-const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C.UTF-8" };
 
 /** The machine's own proxy and certificate settings for apt, in apt.conf syntax. */
 async function aptNetworkSettings() {
@@ -25,13 +25,7 @@ async function aptNetworkSettings() {
 
 async function installDebootstrap() {
   if (await attempt("debootstrap", ["--version"])) return;
-  const install = ["install", "-y", "--no-install-recommends", "debootstrap"];
-  await step("Installing debootstrap", async () => {
-    // A fresh machine may not know the package yet; a list that is there may name a version that is gone.
-    if (await attempt("apt-get", install, { env: environment })) return;
-    await run("apt-get", ["update"], { env: environment });
-    await run("apt-get", install, { env: environment });
-  });
+  await step("Installing debootstrap", () => installPackage("debootstrap"));
 }
 
 /** debootstrap fetches with wget, which knows a proxy only from the environment. */

@@ -1,6 +1,7 @@
 // The one way in for npm run demo, npm test and npm run bench: sets up what a fresh clone lacks, then runs the
 // pinned Node. It must itself run on any Node from 18 on, with nothing installed.
 import { fileURLToPath } from "node:url";
+import { ensureBrowser } from "./browser.mjs";
 import { CommandError, runAttached } from "./command.mjs";
 import { ensureDependencies, pinnedNode } from "./dependencies.mjs";
 import { say } from "./progress.mjs";
@@ -49,6 +50,7 @@ async function main([task = "", ...given]) {
   if (task === "setup") return 0;
   const rebuild = given.includes("--rebuild-servers");
   const servers = await ensureServers({ rebuild });
+  if (task === "test") await ensureBrowser();
   const env = { ...process.env };
   if (servers.missing) {
     say(`No real servers: ${servers.missing}`);

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createBridge } from "./bridge/bridge.ts";
 import { createHomeserverCheck, createProsodyCheck } from "./bridge/checks.ts";
+import { createJobOutcomes } from "./bridge/job-outcomes.ts";
 import { sqlitePathOf } from "./config/load.ts";
 import { callbackPath } from "./config/prosody.ts";
 import type { Config } from "./config/schema.ts";
@@ -20,12 +21,17 @@ import { mediaPath } from "./media/links.ts";
 import { createMedia } from "./media/media.ts";
 import { createAdminApp, createHealth } from "./ops/health.ts";
 import type { Log } from "./ops/log.ts";
+import { createMetrics } from "./ops/metrics.ts";
+import { metricsRoutes } from "./ops/metrics-routes.ts";
 import { createProbe } from "./ops/probe.ts";
+import { statusRoutes } from "./ops/status/routes.ts";
+import { createThroughput, isMessage } from "./ops/throughput.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import { createArrivalOrder } from "./xmpp/arrival-order.ts";
 import { callbackRoutes } from "./xmpp/callback.ts";
 import { createXmppClient } from "./xmpp/client.ts";
 import { createIqRequests, maxOutstanding } from "./xmpp/requests.ts";
+import type { Element } from "./xmpp/stanza.ts";
 
 export interface AppDeps {
   config: Config;
@@ -54,20 +60,48 @@ const isCallback = (path: string): boolean => path.startsWith(callbackPath);
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
 
+/** The parts of which health tells. */
+const parts = ["homeserver", "prosody", "database"];
+
 /** @throws Error if the database or a port cannot be had. */
 export async function startApp({ config, log, clock: now }: AppDeps): Promise<App> {
   const { homeserver, appservice, xmpp: prosody } = config;
   const health = createHealth();
+  const metrics = createMetrics({
+    version,
+    parts,
+    problems: health.problems,
+    readings: () => bridge.overview.counts(),
+    lanes: () => bridge.overview.states(),
+    iqsOutstanding: () => requests.outstanding(),
+  });
+  const throughput = createThroughput(() => performance.now());
+  const jobs = createJobOutcomes({
+    onDone(done) {
+      metrics.done(done);
+      if (isMessage(done)) throughput.count(done.direction);
+    },
+    onRetry: metrics.retried,
+    now,
+  });
   const store = openSqliteStore({
     path: sqlitePathOf(config.database),
     now,
-    onCommit: (problem) => health.set("database", problem),
+    onCommit(problem, { seconds, isDurable }) {
+      health.set("database", problem);
+      metrics.committed(seconds, isDurable);
+    },
   });
   const homeserverHttp = createHttp({
     baseUrl: homeserver.url,
     headers: {},
     maxInFlight: 32,
     timeoutMs: 60_000,
+    onAnswer(answer) {
+      metrics.answered("homeserver", answer);
+      const { method, path, status = 0 } = answer;
+      if (method !== "GET" && status < 300 && status > 0 && !path.endsWith("/register")) jobs.sent();
+    },
   });
   const prosodyHttp = createHttp({
     baseUrl: prosody.restUrl,
@@ -75,6 +109,7 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     maxInFlight: 16,
     timeoutMs: 60_000,
     repeatAfterReset: true,
+    onAnswer: (answer) => metrics.answered("prosody", answer),
   });
   // An IQ holds its connection until its answer comes, so messages get others.
   const prosodyIqHttp = createHttp({
@@ -83,6 +118,7 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     maxInFlight: maxOutstanding + 1,
     timeoutMs: 60_000,
     repeatAfterReset: true,
+    onAnswer: (answer) => metrics.answered("prosody_iq", answer),
   });
   const matrix = createMatrixClient({
     http: homeserverHttp,
@@ -94,6 +130,9 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
   const toProsody = {
     auth: prosody.restAuth,
     onContact: (problem: string | undefined) => prosodyProbe.note(problem),
+    onTaken: (stanza: Element) => {
+      if (stanza.name !== "iq" || stanza.attrs.type === "set") jobs.sent();
+    },
   };
   const xmpp = createXmppClient({ http: prosodyHttp, ...toProsody });
   const xmppForIqs = createXmppClient({ http: prosodyIqHttp, ...toProsody });
@@ -145,9 +184,10 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     now,
     version,
     problems: health.problems,
+    jobs,
   });
-  const order = createArrivalOrder({ now });
-  const strangers = createStrangers(log);
+  const order = createArrivalOrder({ now, onTurn: metrics.callback, onPassedOver: metrics.passedOver });
+  const strangers = createStrangers(log, metrics.strangerRefused);
   const app = createPublicApp(config.listen.trustedProxies ?? []);
   app.use((req, _res, next) => {
     if (req.path !== callbackPath) order.ignore(req.socket);
@@ -192,11 +232,26 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
   app.use(unknownEndpoint);
   app.use(standardErrors(log));
 
+  const admin = createAdminApp(
+    health,
+    metricsRoutes(metrics, log),
+    statusRoutes({
+      token: config.admin.token,
+      version,
+      parts,
+      problems: health.problems,
+      throughput,
+      overview: bridge.overview,
+      now,
+      log,
+    }),
+  );
+
   let pruning: NodeJS.Timeout | undefined;
   const listeners: Listener[] = [];
   try {
     listeners.push(await listen(app, { ...config.listen, prepare: order.watch, isBodiless: isCallback }));
-    listeners.push(await listen(createAdminApp(health), config.admin));
+    listeners.push(await listen(admin, config.admin));
     const prune = (): Promise<void> => store.prune(now() - memoryMs, now() - messagesMs);
     await prune();
     pruning = setInterval(() => void prune(), day);

@@ -60,7 +60,7 @@ export function configFromAnswers(answers: Answers, freshSecret: () => string): 
       callbackSecret: freshSecret(),
     },
     listen: { host, port: Number(port) },
-    admin: { host: "127.0.0.1", port: Number(adminPort) },
+    admin: { host: "127.0.0.1", port: Number(adminPort), token: freshSecret() },
     publicUrl,
     database: "sqlite:./data/causeway.db",
     permissions: { "*": "user", ...(adminUser === "" ? {} : { [adminUser]: "admin" }) },

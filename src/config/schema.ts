@@ -92,7 +92,10 @@ export const configSchema = z.strictObject({
     /** Whose `X-Forwarded-For` is believed, so that limits count for each source behind it. */
     trustedProxies: z.array(proxy).optional(),
   }),
-  admin: bind,
+  admin: bind.extend({
+    /** Whoever knows it sees messages and rooms on the status page; without one the page shows health only. */
+    token: token.optional(),
+  }),
   publicUrl: webUrl,
   database,
   permissions: z.record(
@@ -153,7 +156,7 @@ export const configSchema = z.strictObject({
       /** Whether it says what bots say, too. */
       relayNotices: z.boolean().default(true),
       /** In rooms with more members than that, only those who speak are seen on the other side. */
-      lazyAbove: z.int().nonnegative().default(200),
+      lazyAbove: z.int().nonnegative().default(100),
       /** Messages from before that newcomers are shown. */
       historyMessages: z.int().nonnegative().max(500).default(50),
       /** The power levels from which on somebody counts as each. */
@@ -180,7 +183,11 @@ export const configSchema = z.strictObject({
 export type Config = z.output<typeof configSchema>;
 
 /** Everything in the configuration that must never be seen in a log, in each form in which it travels. */
-export function secretsOf({ appservice, xmpp }: Pick<Config, "appservice" | "xmpp">): string[] {
+export function secretsOf({
+  appservice,
+  xmpp,
+  admin,
+}: Pick<Config, "appservice" | "xmpp" | "admin">): string[] {
   const { restAuth, callbackSecret } = xmpp;
   const basic = (user: string, password: string) => Buffer.from(`${user}:${password}`).toString("base64");
   const ofRest =
@@ -195,6 +202,7 @@ export function secretsOf({ appservice, xmpp }: Pick<Config, "appservice" | "xmp
     callbackSecret,
     basic("prosody", callbackSecret),
     ...ofRest,
+    ...(admin.token === undefined ? [] : [admin.token]),
   ];
 }
 

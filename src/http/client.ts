@@ -46,6 +46,8 @@ export interface HttpDeps {
   timeoutMs: number;
   /** The server reads nothing on a connection that it resets while idle, so one repeat there is safe. */
   repeatAfterReset?: boolean;
+  /** Told after each request, the repeated ones included; without a status where no usable answer came. */
+  onAnswer?: (answer: { method: string; path: string; status: number | undefined; seconds: number }) => void;
 }
 
 export interface Http {
@@ -103,6 +105,11 @@ export function createHttp(deps: HttpDeps): Http {
   });
 
   const once = async (request: HttpRequest, mayRepeat: boolean): Promise<HttpAnswer> => {
+    const begun = performance.now();
+    const tell = (status: number | undefined): void => {
+      const { method, path } = request;
+      deps.onAnswer?.({ method, path, status, seconds: (performance.now() - begun) / 1000 });
+    };
     try {
       const answer: AxiosResponse<string | Buffer | undefined> = await http.request({
         method: request.method,
@@ -118,9 +125,11 @@ export function createHttp(deps: HttpDeps): Http {
       });
       const headers = Object.fromEntries(Object.entries(answer.headers).map(([k, v]) => [k, String(v)]));
       const { status, data = "" } = answer;
+      tell(status);
       const isWanted = typeof data !== "string" && status >= 200 && status < 300;
       return { status, headers, ...(isWanted ? { body: "", bytes: data } : { body: String(data) }) };
     } catch (error) {
+      tell(undefined);
       const { code = "UNKNOWN", request: sent } = error as AxiosError<unknown>;
       if (mayRepeat && code === "ECONNRESET" && sent?.reusedSocket) return once(request, false);
       throw new NoAnswerError(code, !notSent.has(code), error);

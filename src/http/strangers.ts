@@ -17,11 +17,13 @@ export interface Strangers {
 
 const perMinute = 20;
 
-export function createStrangers(log: Log): Strangers {
+/** @param onRefused told of each. */
+export function createStrangers(log: Log, onRefused: () => void = () => undefined): Strangers {
   const refusals = createRateLimit({ points: perMinute, seconds: 60 });
   const lines = createRateLimit({ points: 1, seconds: 60 });
   return {
     async refused(req, why) {
+      onRefused();
       const from = sourceOf(req);
       // A line for each request would be an attack of its own.
       if ((await lines.take(`${from} ${why}`)) === undefined) log.warn(why, { path: req.path, from });

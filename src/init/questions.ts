@@ -110,7 +110,7 @@ export const questions: Record<keyof Answers, Question> = {
   },
   adminPort: {
     flag: "--admin-port <number>",
-    message: "And on which for health?",
+    message: "And on which for health and the status page?",
     fallback: ({ port = "9555" }) => String(Number(port) === 65_535 ? 65_534 : Number(port) + 1),
     check: (answer, { port }) =>
       portProblem(answer) ?? (answer === port ? "must be another port than --port" : undefined),

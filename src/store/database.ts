@@ -30,8 +30,8 @@ interface Pending {
   reject: (error: unknown) => void;
 }
 
-/** Told after each durable commit: undefined where it succeeded, else what was wrong. */
-export type OnCommit = (problem: string | undefined) => void;
+/** Told after each commit: undefined where it succeeded, else what was wrong; and how long it took. */
+export type OnCommit = (problem: string | undefined, took: { seconds: number; isDurable: boolean }) => void;
 
 /** @param path a file, whose folder is made where it is missing, or ":memory:". */
 export function openDatabase(path: string, onCommit: OnCommit = () => undefined): Database {
@@ -76,6 +76,9 @@ export function openDatabase(path: string, onCommit: OnCommit = () => undefined)
     pending = [];
     const settle: (() => void)[] = [];
     const isDurable = group.some((one) => one.isDurable);
+    const begun = performance.now();
+    const tell = (problem: string | undefined): void =>
+      onCommit(problem, { seconds: (performance.now() - begun) / 1000, isDurable });
     try {
       if (isDurable !== reachesPlatter) db.exec(`pragma synchronous = ${isDurable ? "full" : "normal"}`);
       reachesPlatter = isDurable;
@@ -89,10 +92,10 @@ export function openDatabase(path: string, onCommit: OnCommit = () => undefined)
           }
         }
       });
-      onCommit(undefined);
+      tell(undefined);
       for (const done of settle) done();
     } catch (error) {
-      onCommit((error as Error).message);
+      tell((error as Error).message);
       for (const { reject } of group) reject(error);
     }
   };

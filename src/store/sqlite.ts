@@ -6,6 +6,7 @@ import { type Database, type OnCommit, openDatabase, type Row } from "./database
 import { createLanes, createTransactions } from "./lanes.ts";
 import { createMessages, createReactions, pruneMemory } from "./messages.ts";
 import { migrate, readMigrations } from "./migrate.ts";
+import { createOverview } from "./overview.ts";
 import { createPushDeliveries, createPushKeys } from "./push.ts";
 import { createBlocks, createLinkRequests } from "./requests.ts";
 import { createGuests, createOccupants, createPuppets, createRoomLinks, createRoomNicks } from "./rooms.ts";
@@ -29,6 +30,10 @@ function createDirectRooms(db: Database): DirectRooms {
       const row = db.one("select * from direct_rooms where room_id = ?", roomId);
       return row && readDirectRoom(row);
     },
+    roomless: async (userId) =>
+      db
+        .all("select * from direct_rooms where user_id = ? and room_id is null order by jid", userId)
+        .map(readDirectRoom),
     all: async () => db.all("select * from direct_rooms order by user_id, jid").map(readDirectRoom),
     save: ({ userId, jid, roomId, membership }) =>
       db.durably(() => {
@@ -116,6 +121,7 @@ export function openSqliteStore({ path, now, onCommit }: SqliteStoreDeps): Store
     roomNicks: createRoomNicks(db),
     linkRequests: createLinkRequests(db),
     blocks: createBlocks(db),
+    overview: createOverview(db),
     messages: createMessages({ db, now }),
     reactions: createReactions({ db, now }),
     pushKeys: createPushKeys(db),

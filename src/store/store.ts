@@ -2,6 +2,7 @@
 import type { Content, MatrixEvent } from "../matrix/event.ts";
 import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
 import type { BareJid, Jid } from "../xmpp/jid.ts";
+import type { Overview } from "./overview-records.ts";
 import type { Blocks, LinkRequests } from "./request-records.ts";
 import type { Guests, Occupants, Puppets, RoomLinks, RoomNicks } from "./room-records.ts";
 
@@ -87,6 +88,8 @@ export interface Transactions {
     jobs: readonly EventJob[];
     unsure: ReadonlySet<RoomId>;
   }): Promise<EventJob[]>;
+  /** Counts an event as seen, so that what comes after it in its room can be told from what came before. */
+  note(roomId: RoomId, eventId: EventId): Promise<void>;
   /** Rooms of the newest events, each with its newest. */
   recentRooms(): Promise<{ roomId: RoomId; eventId: EventId }[]>;
   /**
@@ -100,6 +103,8 @@ export interface Transactions {
 export interface DirectRooms {
   ofPair(userId: UserId, jid: Jid): Promise<DirectRoom | undefined>;
   ofRoom(roomId: RoomId): Promise<DirectRoom | undefined>;
+  /** Those of a user whose room is not known, as while it is being made. */
+  roomless(userId: UserId): Promise<DirectRoom[]>;
   all(): Promise<DirectRoom[]>;
   /** Durable, since what follows on the homeserver cannot be taken back. */
   save(room: DirectRoom): Promise<void>;
@@ -157,8 +162,9 @@ export interface GhostProfile {
 }
 
 export interface GhostProfiles {
-  of(jid: BareJid): Promise<GhostProfile | undefined>;
-  save(jid: BareJid, profile: GhostProfile): Promise<void>;
+  /** @param jid of an XMPP user, or `room/key` of an occupant. */
+  of(jid: Jid): Promise<GhostProfile | undefined>;
+  save(jid: Jid, profile: GhostProfile): Promise<void>;
 }
 
 export interface StoredPresence {
@@ -314,6 +320,7 @@ export interface Store {
   roomNicks: RoomNicks;
   linkRequests: LinkRequests;
   blocks: Blocks;
+  overview: Overview;
   /**
    * Forgets transaction and event IDs received, notifications sent and jobs parked before the Unix time in
    * milliseconds; and messages and reactions before the other one.

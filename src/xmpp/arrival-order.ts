@@ -30,9 +30,14 @@ export interface ArrivalOrderDeps {
    * after it has opened the connection, but within milliseconds of the requests that overtake it.
    */
   maxWaitMs?: number;
+  /** Told of each turn: how long it waited for earlier connections, undefined where it did not have to. */
+  onTurn?: (waitedMs: number | undefined, stillThere: boolean) => void;
+  /** Told of each connection that was waited for too long. */
+  onPassedOver?: () => void;
 }
 
-export function createArrivalOrder({ now, maxWaitMs = 5000 }: ArrivalOrderDeps): ArrivalOrder {
+export function createArrivalOrder(deps: ArrivalOrderDeps): ArrivalOrder {
+  const { now, maxWaitMs = 5000, onTurn, onPassedOver } = deps;
   /** In the order of acceptance. */
   const entries = new Map<Socket, Entry>();
   /** Those whose request is here, in the order in which it came. */
@@ -57,6 +62,7 @@ export function createArrivalOrder({ now, maxWaitMs = 5000 }: ArrivalOrderDeps):
   const drain = (pass = false): void => {
     for (const [socket, entry] of entries) {
       if (!entry.arrived && mustWaitFor(socket, pass)) return;
+      if (!entry.arrived && callers.has(socket.remoteAddress)) onPassedOver?.();
       entries.delete(socket);
       waiting.delete(entry);
       entry.arrived?.release(true);
@@ -88,18 +94,21 @@ export function createArrivalOrder({ now, maxWaitMs = 5000 }: ArrivalOrderDeps):
       new Promise((resolve) => {
         callers.add(socket.remoteAddress);
         const entry = entries.get(socket) ?? {};
+        let hasToWait = false;
         // Requests that were sent without waiting for answers have their turn together.
         const { at = now(), release: before } = entry.arrived ?? {};
         entry.arrived = {
           at,
           release: (stillThere) => {
             before?.(stillThere);
+            onTurn?.(hasToWait ? now() - at : undefined, stillThere);
             resolve(work(stillThere));
           },
         };
         entries.set(socket, entry);
         waiting.add(entry);
         drain();
+        hasToWait = true;
       }),
     ignore(socket) {
       if (!entries.get(socket)?.arrived) drop(socket);

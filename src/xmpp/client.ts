@@ -51,6 +51,8 @@ export interface XmppClientDeps {
   auth?: RestAuth | undefined;
   /** Told after each call: undefined where mod_rest took the request, else what was wrong. */
   onContact?: (problem: string | undefined) => void;
+  /** Told of each stanza that mod_rest took. */
+  onTaken?: (stanza: Element) => void;
 }
 
 export interface IqAnswer {
@@ -85,7 +87,7 @@ const throwRefusal = (stanza: Element | undefined): void => {
 /** The connection is to outlive the answer's own time limit. */
 const graceMs = 5000;
 
-export function createXmppClient({ http, auth, onContact }: XmppClientDeps): XmppClient {
+export function createXmppClient({ http, auth, onContact, onTaken }: XmppClientDeps): XmppClient {
   const headers = {
     "content-type": "application/xmpp+xml",
     accept: "application/xmpp+xml",
@@ -116,11 +118,13 @@ export function createXmppClient({ http, auth, onContact }: XmppClientDeps): Xmp
     const read = readRestAnswer(answer);
     if (read.kind !== "refused") {
       onContact?.(undefined);
+      onTaken?.(stanza);
       return read;
     }
     const { status, reason } = read;
     if (reason.condition === undefined && isHandedOver(stanza, answer)) {
       onContact?.(undefined);
+      onTaken?.(stanza);
       return { kind: "accepted" } as const;
     }
     // Prosody reports like this that nobody answers an IQ, which says nothing against Prosody.

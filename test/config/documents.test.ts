@@ -46,3 +46,20 @@ test("each line of the log that it explains is one that the bridge writes", () =
     [],
   );
 });
+
+test("it explains every line that is logged about rooms and commands", () => {
+  const root = new URL("../../", import.meta.url);
+  const section = guide.slice(
+    guide.indexOf("\n## Log lines\n"),
+    guide.indexOf("\n## When something is down\n"),
+  );
+  const written = globSync("src/{commands,gateway,rooms}/*.ts", { cwd: root }).flatMap((file) => {
+    const source = readFileSync(new URL(file, root), "utf8");
+    return [...source.matchAll(/\blog\s*\.(?:info|warn|error)\(\s*"([^"]+)"/g)].map(([, line = ""]) => line);
+  });
+  assert.ok(written.length > 40);
+  assert.deepEqual(
+    written.filter((line) => !section.includes(`\`${line}\``)),
+    [],
+  );
+});

@@ -50,7 +50,7 @@ test("the required keys alone make a configuration with every default", () => {
       mode: "puppets",
       relayTemplate: "{name}: {message}",
       relayNotices: true,
-      lazyAbove: 200,
+      lazyAbove: 100,
       historyMessages: 50,
       powerLevels: { owner: 100, admin: 75, moderator: 50 },
     },

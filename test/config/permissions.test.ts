@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { applyBlocks, isServiceAllowed, levelOf, mayOpen } from "../../src/config/permissions.ts";
+import { applyBlocks, isServiceAllowed, isShutOut, levelOf, mayOpen } from "../../src/config/permissions.ts";
 
 const permissions = {
   "*": "user",
@@ -44,6 +44,14 @@ test("a list without everyone lets nobody else in, inherited property names incl
       assert.equal(levelOf({ "*": "user" }, address), "user");
     }),
   );
+});
+
+test("of those in a linked XMPP room only they are shut out whom an entry of their own blocks", () => {
+  const listed = { "capulet.example": "user", "tybalt@montague.example": "block", "*": "block" } as const;
+  assert.equal(isShutOut(listed, "garden@muc.verona.example/Mercutio"), false);
+  assert.equal(isShutOut(listed, "mercutio@verona.example"), false);
+  assert.equal(isShutOut(listed, "tybalt@montague.example/phone"), true);
+  assert.equal(isShutOut({ "muc.verona.example": "block" }, "garden@muc.verona.example/Mercutio"), true);
 });
 
 test("rooms are opened by those of the level that their kind takes, and by nobody where it says so", () => {

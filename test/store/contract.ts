@@ -5,6 +5,7 @@ import type { RoomId, UserId } from "../../src/matrix/ids.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { BareJid } from "../../src/xmpp/jid.ts";
 import { testMessages } from "./contract-messages.ts";
+import { testOverview } from "./contract-overview.ts";
 import { testPush } from "./contract-push.ts";
 import { testQueue } from "./contract-queue.ts";
 import { testRequests } from "./contract-requests.ts";
@@ -41,6 +42,7 @@ export function testStore(backend: string, open: (t: TestContext, clock: Clock) 
   testSignals(backend, check);
   testMessages(backend, check);
   testRooms(backend, check);
+  testOverview(backend, check);
 
   suite(`direct rooms on ${backend}`, () => {
     const room = { userId: juliet, jid: romeo, roomId: garden, membership: "invite" };

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import test, { type TestContext } from "node:test";
 import { setImmediate as tick } from "node:timers/promises";
 import fc from "fast-check";
-import { createArrivalOrder } from "../../src/xmpp/arrival-order.ts";
+import { type ArrivalOrderDeps, createArrivalOrder } from "../../src/xmpp/arrival-order.ts";
 
 /** As much of a socket as the order looks at. */
 class FakeSocket extends EventEmitter {
@@ -16,9 +16,9 @@ class FakeSocket extends EventEmitter {
   }
 }
 
-function setUp() {
+function setUp(more: Partial<ArrivalOrderDeps> = {}) {
   const clock = { ms: 0 };
-  const order = createArrivalOrder({ now: () => clock.ms });
+  const order = createArrivalOrder({ now: () => clock.ms, ...more });
   const server = new EventEmitter();
   order.watch(server as Server);
   const released: string[] = [];
@@ -236,4 +236,30 @@ test("on a real server, a kept-alive connection may bring one request after the 
   }
   assert.deepEqual(arrived, ["/1", "/2", "/3"]);
   socket.destroy();
+});
+
+test("each turn is told of, with what it waited for earlier ones", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const told: unknown[] = [];
+  const { clock, accept, bring } = setUp({
+    onTurn: (waitedMs, stillThere) => void told.push([waitedMs, stillThere]),
+    onPassedOver: () => void told.push("passed over"),
+  });
+  const [first, second, third] = [accept(), accept(), accept()];
+  bring(second, "second");
+  bring(third, "third");
+  clock.ms = 10;
+  third.emit("close");
+  bring(first, "first");
+  assert.deepEqual(told, [
+    [10, false],
+    [undefined, true],
+    [10, true],
+  ]);
+  accept();
+  bring(accept(), "later");
+  clock.ms += 5000;
+  t.mock.timers.tick(5000);
+  await tick();
+  assert.deepEqual(told.slice(3), ["passed over", [5000, true]]);
 });

@@ -1,0 +1,35 @@
+/** What there is to see on the status page: conversations, a linked room with a hostile name, and parked messages. */
+import type { TestContext } from "node:test";
+import { waitFor } from "../support/wait-for.ts";
+import { isSend, julietJid, setScene } from "./scene.ts";
+
+export const token = "0123456789-token-of-the-status-page";
+export const hostileName = `Orchard <img src=x onerror="document.title='pwned'"> & walls`;
+const refusal = { status: 400, body: JSON.stringify({ errcode: "M_BAD_JSON", error: "<b>no</b>" }) };
+
+export async function setStatusScene(t: TestContext) {
+  const scene = await setScene(t);
+  const orchard = scene.prosody.muc("orchard", { name: hostileName });
+  orchard.enter("romeo@xmpp.test/balcony", "Romeo");
+  const bridge = await scene.start({ config: { admin: { host: "127.0.0.1", port: 0, token } } });
+  const linked = await scene.juliet.joinAlias("#_xmpp_orchard=40conference.xmpp.test:hs.test");
+  await waitFor(() => orchard.occupants.has("juliet"), "Juliet to be in the orchard");
+  const roomId = await scene.acceptChat();
+  let isBroken = false;
+  scene.homeserver.respond((request) => (isBroken && isSend(request) ? refusal : undefined));
+  return {
+    ...scene,
+    ...bridge,
+    roomId,
+    linked,
+    /** Romeo writes while the homeserver takes nothing. */
+    async park(...bodies: string[]): Promise<void> {
+      isBroken = true;
+      const before = bridge.log.filter((line) => line.includes("parked: ")).length;
+      for (const body of bodies) await scene.romeo.sendText(julietJid, body);
+      const parked = () => bridge.log.filter((line) => line.includes("parked: ")).length;
+      await waitFor(() => parked() === before + bodies.length, "the messages to be parked");
+      isBroken = false;
+    },
+  };
+}
