@@ -51,7 +51,7 @@ export function createAbsence({ rooms, locks, departure, store, graceMs, log }: 
       await locks.run(roomId, async () => {
         const sessions = rooms.sessionsOf(roomId, ghost);
         if (sessions.some((session) => session.jid === jid)) return;
-        if (sessions.length === 0) await departure.leaveMatrix(roomId, ghost, "Disconnected");
+        if (sessions.length === 0) await departure.leaveMatrix(roomId, ghost, "Disconnected", true);
         await store.guests.remove(roomId, jid);
         log.info("a guest did not come back", { room: roomId, jid });
       });

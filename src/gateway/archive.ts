@@ -31,7 +31,10 @@ export interface ArchiveDeps {
 /** Events of one page, and pages of one answer: what takes longer comes with the next question. */
 const pageSize = 100;
 const mostPages = 5;
-/** Times of a room's events need not rise, so only a far-off one tells that the rest is out of reach. */
+/**
+ * Times of a room's events need not rise, and whoever sends one may say any time. So only a page of far-off ones tells
+ * that the rest is out of reach.
+ */
 const slackMs = 60 * 60 * 1000;
 
 const types = [
@@ -120,17 +123,30 @@ export function archiveAnswers({ matrix, xmpp, archived }: ArchiveDeps): RoomAns
     const { start = Number.NEGATIVE_INFINITY, end = Number.POSITIVE_INFINITY, isFromEnd } = query;
     const { event_id: eventId, origin_server_ts: at, type, sender } = event;
     if (eventId === (isFromEnd ? query.after : query.before)) return undefined;
-    if (isFromEnd ? at < start - slackMs : at > end + slackMs) return undefined;
     if (at < start || at > end || !types.includes(type)) return [];
     if (query.with !== undefined && !(await isAuthor(query.with, sender, question))) return [];
     return messagesOf(question, event);
   };
 
+  const areFarOff = (
+    { start = Number.NEGATIVE_INFINITY, end = Number.POSITIVE_INFINITY, isFromEnd }: ArchiveQuery,
+    events: readonly MatrixEvent[],
+  ): boolean => {
+    const isFarOff = ({ origin_server_ts: at }: MatrixEvent): boolean =>
+      isFromEnd ? at < start - slackMs : at > end + slackMs;
+    return events.length > 0 && events.every(isFarOff);
+  };
+
+  /** @throws IqRefusal where the event at which reading is to end is unknown. */
+  const checkEnd = async ({ room, ghost }: Question, query: ArchiveQuery): Promise<void> => {
+    const last = query.isFromEnd ? query.after : query.before;
+    if (last !== undefined && !(await matrix.event(ghost, room.roomId, last))) throw notFound();
+  };
+
   const read = async (question: Question, query: ArchiveQuery): Promise<Found> => {
     const { room, ghost } = question;
     const dir: Direction = query.isFromEnd ? "b" : "f";
-    const last = dir === "f" ? query.before : query.after;
-    if (last !== undefined && !(await matrix.event(ghost, room.roomId, last))) throw notFound();
+    await checkEnd(question, query);
     const begin = await beginning(question, query, dir);
     if (begin === "nowhere") return { items: [], isComplete: true };
 
@@ -152,7 +168,7 @@ export function archiveAnswers({ matrix, xmpp, archived }: ArchiveDeps): RoomAns
       const place = { dir, limit: pageSize, filter, ...(token !== undefined && { from: token }) };
       const { events, end } = await matrix.history(ghost, room.roomId, place);
       how = await take(events);
-      if (end === undefined) how ??= "end";
+      if (end === undefined || areFarOff(query, events)) how ??= "end";
       token = end;
     }
     return { items: dir === "f" ? found : found.reverse(), isComplete: how === "end" };

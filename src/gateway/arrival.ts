@@ -2,11 +2,11 @@
 import type { Attempt } from "../bridge/from-xmpp.ts";
 import type { Ghosts } from "../bridge/ghosts.ts";
 import type { Locks } from "../bridge/locks.ts";
-import type { RoomState } from "../bridge/room-state.ts";
+import type { RoomState, RoomStates } from "../bridge/room-state.ts";
 import type { RateLimit } from "../http/rate-limit.ts";
 import type { Addresses } from "../mapping/addresses.ts";
 import { refusedPresence } from "../mapping/hosted-stanzas.ts";
-import type { RoomId, UserId } from "../matrix/ids.ts";
+import { domainOf, type RoomId, type UserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
 import type { Store } from "../store/store.ts";
 import type { XmppClient } from "../xmpp/client.ts";
@@ -15,7 +15,7 @@ import type { Element } from "../xmpp/stanza.ts";
 import type { GuestRooms } from "./hosted-rooms.ts";
 import type { Membership, Target } from "./membership.ts";
 import type { Occupancy } from "./occupancy.ts";
-import { EntryRefusal, refusalOf } from "./refusal.ts";
+import { checkNick, EntryRefusal, refusalOf } from "./refusal.ts";
 import type { Welcome } from "./welcome.ts";
 
 export interface ArrivalDeps {
@@ -32,6 +32,7 @@ export interface ArrivalDeps {
   membership: Membership;
   welcome: Welcome;
   store: Pick<Store, "links" | "directRooms" | "botRooms">;
+  roomStates: Pick<RoomStates, "of">;
   /** A ghost that is in the room for nobody any more leaves it. */
   leave(roomId: RoomId, ghost: UserId, reason: string): Promise<void>;
   xmpp: Pick<XmppClient, "send">;
@@ -49,15 +50,13 @@ interface Entry {
   target: Target;
 }
 
-const longestNick = 200;
 export function createArrival(deps: ArrivalDeps) {
   const { addresses, rooms, locks, membership, store, xmpp, log } = deps;
 
   const targetOf = async (address: BareJid): Promise<Target> => {
-    const found = await rooms.resolve(address);
     const called = addresses.roomOfJid(address);
-    if (!found || !called) throw new EntryRefusal("cancel", "item-not-found", "There is no such room.");
-    const server = /:(.*)$/s.exec(called)?.[1] ?? found.servers[0];
+    const server = called && domainOf(called);
+    // Ahead of it, since to resolve an alias is to ask its server.
     if (server !== undefined && !deps.allowsServer(server)) {
       throw new EntryRefusal(
         "auth",
@@ -65,7 +64,15 @@ export function createArrival(deps: ArrivalDeps) {
         `Rooms of ${server} cannot be entered through this bridge.`,
       );
     }
+    const found = await rooms.resolve(address);
+    if (!found || !called) throw new EntryRefusal("cancel", "item-not-found", "There is no such room.");
     return { ...found, called };
+  };
+
+  /** Its founder may be alone there with the bot yet. */
+  const isOpen = async (roomId: RoomId): Promise<boolean> => {
+    const { joinRule, canonicalAlias } = await deps.roomStates.of(addresses.botUserId, roomId);
+    return joinRule === "public" || canonicalAlias !== undefined;
   };
 
   /** @throws EntryRefusal for rooms that have another way in, or none. */
@@ -73,7 +80,8 @@ export function createArrival(deps: ArrivalDeps) {
     const link = await store.links.ofRoom(roomId);
     if (link) throw new EntryRefusal("cancel", "gone", `This room is ${link.muc}; enter that.`, link.muc);
     const isOthers =
-      (await store.directRooms.ofRoom(roomId)) ?? (await store.botRooms.ofRoom(roomId))?.userId;
+      (await store.directRooms.ofRoom(roomId)) ??
+      ((await store.botRooms.ofRoom(roomId))?.userId && !(await isOpen(roomId)));
     if (isOthers) throw new EntryRefusal("cancel", "not-allowed", "This is a conversation of two.");
   };
 
@@ -116,7 +124,7 @@ export function createArrival(deps: ArrivalDeps) {
     const { ghost, target } = entry;
     try {
       mayBeShown(state);
-      (await rooms.roster(target.roomId)).name(state);
+      (await rooms.roster(target.roomId)).name(state, ghost);
       return await nickFor(entry);
     } catch (error) {
       const isAlone = rooms.sessionsOf(target.roomId, ghost).length === 0;
@@ -170,13 +178,7 @@ export function createArrival(deps: ArrivalDeps) {
     if ((await deps.entries.take(user)) !== undefined) {
       throw new EntryRefusal("wait", "resource-constraint", "You enter rooms too often; wait a little.");
     }
-    if (nick.trim() === "" || nick.length > longestNick) {
-      throw new EntryRefusal(
-        "modify",
-        nick === "" ? "jid-malformed" : "not-acceptable",
-        "This cannot be a nick.",
-      );
-    }
+    checkNick(nick);
     const target = await targetOf(address);
     await mayBeHosted(target.roomId);
     const ghost = addresses.ghostOf(user);

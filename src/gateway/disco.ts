@@ -86,10 +86,10 @@ export function discoAnswers(deps: DiscoDeps): RoomAnswers {
 
     [`get ${NS.discoItems} query`]: async (question) => {
       const { room, address, payload } = question;
-      const { isPublic, membership } = await known(question);
+      const { isOpen, membership } = await known(question);
       if (payload.attrs.node !== undefined) throw new IqRefusal("cancel", "item-not-found");
       // §6.5: whoever is not in there sees who is only where all may.
-      const isSeen = isPublic || membership === "join";
+      const isSeen = isOpen || membership === "join";
       const shown = isSeen && room.guests().length > 0 ? [...(await room.shown()).values()] : [];
       const items = shown.slice(0, mostItems).map(({ nick }) => xml("item", { jid: `${address}/${nick}` }));
       return xml("query", { xmlns: NS.discoItems }, ...items);

@@ -8,6 +8,7 @@ import { isServiceAllowed, levelOf, mayOpen } from "../config/permissions.ts";
 import type { Config } from "../config/schema.ts";
 import { createRateLimit } from "../http/rate-limit.ts";
 import type { MatrixClient, Profile } from "../matrix/client.ts";
+import type { Ephemeral } from "../matrix/ephemeral.ts";
 import type { MatrixEvent } from "../matrix/event.ts";
 import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
 import type { Guest } from "../store/room-records.ts";
@@ -31,9 +32,10 @@ import { createSaid } from "./said.ts";
 import { answerPing, isPing } from "./self-ping.ts";
 import { createServices, type ServicesDeps } from "./services.ts";
 import { createTalk } from "./talk.ts";
+import { createTyping } from "./typing.ts";
 import { createWelcome } from "./welcome.ts";
 
-export interface GatewayDeps extends Omit<ServicesDeps, "rooms"> {
+export interface GatewayDeps extends Omit<ServicesDeps, "rooms" | "onPicture"> {
   component: BareJid;
   config: Config["rooms"];
   matrix: MatrixClient;
@@ -44,6 +46,8 @@ export interface GatewayDeps extends Omit<ServicesDeps, "rooms"> {
   writeDirect: FromXmpp["handle"];
   profileOf(userId: UserId): Promise<Profile | undefined>;
   store: Store;
+  /** Whether typing crosses. */
+  showsTyping: boolean;
   now: () => number;
 }
 
@@ -54,6 +58,12 @@ export interface Gateway extends Traffic {
   isRoom(jid: Jid): boolean;
   /** Answers an IQ of type get or set to a room or an occupant of one. */
   answerIq(request: Element): Promise<Element>;
+  /** The room is linked with one of XMPP now: guests are sent there. */
+  moveGuests(roomId: RoomId, muc: BareJid): Promise<void>;
+  /** Guests who were blocked since they came are out. */
+  putOutBlocked(): Promise<void>;
+  /** Takes what the homeserver tells and nobody stores. */
+  takeEphemeral(items: readonly Ephemeral[]): void;
   /** A Matrix user has invited an XMPP user into a room with others. */
   onGhostInvited(event: MatrixEvent): Promise<void>;
   prosodyStarted(): void;
@@ -77,17 +87,29 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const known = new WeakMap<Guest, Set<EventId>>();
   const said = createSaid({ isGhost: addresses.isGhost, toXmpp: messages.toXmpp });
   const rooms = createHostedRooms({ ...deps, powerLevels, said, onUnreachable });
-  const services = createServices({ ...deps, rooms });
-  const occupancy = createOccupancy({ rooms, photoHashOf: services.photoHashOf });
+  /** Wherever guests see the member. */
+  const onPicture = (userId: UserId): void => {
+    for (const roomId of rooms.hosted()) {
+      const show = async (): Promise<void> => {
+        if (!(await rooms.roster(roomId)).shown.has(userId)) return;
+        await occupancy.tell(roomId, userId, `picture ${userId}`);
+      };
+      locks.run(roomId, show).catch((error) => log.info("a picture was not told", { room: roomId, error }));
+    }
+  };
+  const services = createServices({ ...deps, rooms, onPicture });
+  const occupancy = createOccupancy({ rooms, pictures: services.pictures });
   const membership = createMembership(deps);
   const departure = createDeparture({ rooms, locks, occupancy, matrix, log });
   const absence = createAbsence({ rooms, locks, departure, store, graceMs, log });
   const leave = departure.leaveMatrix;
-  const shared = { ...deps, rooms, locks, occupancy, membership, leave, onUnreachable };
+  const floods = createRateLimit({ points: 60, seconds: 30 });
+  const shared = { ...deps, rooms, locks, occupancy, membership, leave, onUnreachable, floods };
+  const permits = (jid: BareJid): boolean => mayOpen(config, levelOf(permissions, jid), "gateway");
   const history = createHistory({ matrix, messages: historyMessages, now });
   const enter = createArrival({
     ...shared,
-    permits: (jid) => mayOpen(config, levelOf(permissions, jid), "gateway"),
+    permits,
     allowsServer: (server) => isServiceAllowed(config.homeservers, server),
     maxRooms: config.maxPerUser,
     welcome: createWelcome({ rooms, occupancy, history, known, lazyAbove }),
@@ -95,17 +117,25 @@ export function createGateway(deps: GatewayDeps): Gateway {
     entries: createRateLimit({ points: 3 * config.maxPerUser, seconds: 60 }),
   });
   const presences = createPresences({ ...shared, departure, enter });
-  const talk = createTalk({
+  const typing = createTyping(shared);
+  const talk = createTalk({ ...shared, ...messages, said, originals, typing });
+  const members = createMemberEvents({
     ...shared,
-    ...messages,
-    said,
-    originals,
-    floods: createRateLimit({ points: 60, seconds: 30 }),
+    lazyAbove,
+    wasLost: departure.wasLost,
+    onPicture: services.pictures.note,
+    onGhostInvited: services.onGhostInvited,
   });
-  const members = createMemberEvents({ ...shared, lazyAbove, onGhostInvited: services.onGhostInvited });
   const moving = createMoving(shared);
   const tell = createRoomEvents({ ...shared, said, originals, members, moving, known });
   const rollCall = createRollCall(shared);
+
+  /** Those who were blocked since they came. To be called with the room's lock. */
+  const putOutBlocked = async (roomId: RoomId): Promise<void> => {
+    for (const guest of rooms.guestsOf(roomId)) {
+      if (!permits(bareOf(guest.jid))) await departure.putOut(guest, "You may not use this bridge.");
+    }
+  };
 
   return {
     isHosted: rooms.isHosted,
@@ -116,9 +146,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
     laneOf,
     async onStanza(stanza, attempt) {
       const { to, type } = stanza.attrs;
+      const guest = rooms.guestAt(bareOf(to), stanza.attrs.from);
+      if (guest && !permits(bareOf(guest.jid)))
+        await locks.run(guest.roomId, () => putOutBlocked(guest.roomId));
       if (stanza.name === "presence") return presences.handle(stanza, attempt);
       if (services.isInvitation(stanza)) return services.onInvitation(stanza, attempt);
-      const isGuest = rooms.guestAt(bareOf(to), stanza.attrs.from) !== undefined;
+      const isGuest = guest !== undefined;
       if (type === "error" && isGuest) return presences.onError(stanza);
       if (type === "error" && resourceOf(to) !== undefined) return;
       if (type === "groupchat") return talk.onGroupchat(stanza, attempt);
@@ -131,11 +164,20 @@ export function createGateway(deps: GatewayDeps): Gateway {
     showsCommands: true,
     onEvent: (event) =>
       locks.run(event.room_id, async () => {
+        await putOutBlocked(event.room_id);
         // The last one may have left while it waited.
         if (rooms.guestsOf(event.room_id).length > 0) await tell(event);
       }),
     readerOf: rooms.readerOf,
 
+    moveGuests: (roomId, muc) =>
+      locks.run(roomId, () =>
+        moving.sendOn(rooms.of(roomId), { jid: muc, reason: `This room is ${muc} now.` }),
+      ),
+    async putOutBlocked() {
+      for (const roomId of rooms.hosted()) await locks.run(roomId, () => putOutBlocked(roomId));
+    },
+    takeEphemeral: typing.take,
     onGhostInvited: services.onGhostInvited,
     prosodyStarted: rollCall.begin,
     async start() {

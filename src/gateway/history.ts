@@ -1,11 +1,10 @@
 /** What newcomers are shown of what was said before they came: XEP-0045 1.35 §7.2.13, with XEP-0203. */
-import { type HistoryWish, readHistoryWish } from "../mapping/hosted-stanzas.ts";
+import { type HistoryWish, readHistoryWish, withStamp } from "../mapping/hosted-stanzas.ts";
 import type { MatrixClient } from "../matrix/client.ts";
 import type { MatrixEvent } from "../matrix/event.ts";
 import type { EventId, UserId } from "../matrix/ids.ts";
 import type { BareJid } from "../xmpp/jid.ts";
-import { NS } from "../xmpp/namespaces.ts";
-import { type Element, serialize, xml } from "../xmpp/stanza.ts";
+import { type Element, serialize } from "../xmpp/stanza.ts";
 import type { HostedRoom } from "./hosted-room.ts";
 
 export interface HistoryDeps {
@@ -28,13 +27,6 @@ export type ReadHistory = ReturnType<typeof createHistory>;
 
 const types = ["m.room.message", "m.sticker", "m.poll.start", "org.matrix.msc3381.poll.start"];
 
-const withStamp = (stanza: Element, from: BareJid, { origin_server_ts: sentAt }: MatrixEvent): Element => {
-  const old = stanza.getChild("delay", NS.delay);
-  if (old) stanza.remove(old);
-  stanza.append(xml("delay", { xmlns: NS.delay, from, stamp: new Date(sentAt).toISOString() }));
-  return stanza;
-};
-
 export function createHistory({ matrix, messages, now }: HistoryDeps) {
   const fits = ({ since }: HistoryWish, { origin_server_ts: sentAt }: MatrixEvent): boolean =>
     since === undefined || sentAt >= since;
@@ -49,8 +41,8 @@ export function createHistory({ matrix, messages, now }: HistoryDeps) {
     const newestFirst: Element[][] = [];
     let [stanzas, characters] = [0, 0];
     for (const event of events) {
-      const said = fits(wish, event) ? await room.archived(event, address) : [];
-      const stamped = said.map((stanza) => withStamp(stanza, address, event));
+      const said = fits(wish, event) ? await room.archived(event, address, reader) : [];
+      const stamped = said.map((stanza) => withStamp(stanza, address, event.origin_server_ts));
       stanzas += stamped.length;
       characters += stamped.reduce((sum, stanza) => sum + serialize(stanza).length, 0);
       if (stanzas > limit || characters > (wish.maxChars ?? Number.POSITIVE_INFINITY)) break;

@@ -27,8 +27,9 @@ export interface HostedRoom {
   /**
    * An event as the room's archive has it: groupchat stanzas from the occupant, with the room's marks and without `to`.
    * @param address by which the room is known to whoever asks.
+   * @param reader whoever asks; what they may not see is not quoted either.
    */
-  archived(event: MatrixEvent, address: BareJid): Promise<Element[]>;
+  archived(event: MatrixEvent, address: BareJid, reader: UserId): Promise<Element[]>;
   /**
    * Sends something to each guest, side by side. Guests whose server says that they are gone are taken out; with a
    * cause those who have got it are remembered, so that another attempt leaves them out.

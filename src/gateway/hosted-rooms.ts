@@ -7,6 +7,7 @@ import { sha256 } from "../bridge/txn-id.ts";
 import type { Addresses } from "../mapping/addresses.ts";
 import { type PowerTable, rankOf } from "../mapping/affiliations.ts";
 import { isCondition, kicksFromMuc } from "../mapping/errors.ts";
+import { authorOf } from "../mapping/hosted-stanzas.ts";
 import type { MatrixClient } from "../matrix/client.ts";
 import { domainOf, type RoomId, type UserId } from "../matrix/ids.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
@@ -14,7 +15,7 @@ import type { Log } from "../ops/log.ts";
 import type { Guest } from "../store/room-records.ts";
 import type { Store } from "../store/store.ts";
 import { StanzaRefusedError, type XmppClient } from "../xmpp/client.ts";
-import type { BareJid, FullJid, Jid } from "../xmpp/jid.ts";
+import { type BareJid, bareOf, type FullJid, isFullJid, type Jid } from "../xmpp/jid.ts";
 import type { Element } from "../xmpp/stanza.ts";
 import type { HostedRoom, HostedRooms } from "./hosted-room.ts";
 import { createRoster, type Roster } from "./roster.ts";
@@ -39,10 +40,14 @@ export interface HostedRoomsDeps {
 export interface GuestRooms extends HostedRooms {
   roster(roomId: RoomId): Promise<Roster>;
   isHosted(roomId: RoomId): boolean;
+  /** All rooms in which guests are, or which somebody is entering. */
+  hosted(): Set<RoomId>;
   guestsOf(roomId: RoomId): Guest[];
   sessionsOf(roomId: RoomId, ghost: UserId): Guest[];
   roomsOf(ghost: UserId): RoomId[];
   all(): Guest[];
+  /** Its aliases may be another room's from now on. */
+  forgetAliases(roomId: RoomId): void;
   /** Events of the room come here from now on, until the one who enters is a guest or the answer is called. */
   expect(roomId: RoomId, ghost: UserId): () => void;
   /** As whom the room can be read; undefined for rooms that nobody has entered. */
@@ -186,10 +191,16 @@ export function createHostedRooms(deps: HostedRoomsDeps): GuestRooms {
       return isMembers ? { ...rank, affiliation: "member" } : rank;
     },
     jidOf: (userId) => jidOf(roomId, userId),
-    async archived(event, address) {
-      const reader = readerOf(roomId) ?? addresses.botUserId;
-      const crossing = await said.of(event, of(roomId), address, reader);
-      return crossing.kind === "stanzas" ? crossing.stanzas : [];
+    async archived(event, address, reader) {
+      const room = of(roomId);
+      const crossing = await said.of(event, room, address, reader);
+      if (crossing.kind !== "stanzas") return [];
+      const jid = await jidOf(roomId, event.sender);
+      const rank = await room.rankOf(event.sender);
+      // XEP-0313, "MUC Archives": where addresses are seen, those of authors are told.
+      for (const stanza of crossing.stanzas)
+        if (jid && isFullJid(stanza.attrs.from)) stanza.append(authorOf(bareOf(jid), rank));
+      return crossing.stanzas;
     },
     broadcast: broadcast(roomId),
   });
@@ -202,6 +213,7 @@ export function createHostedRooms(deps: HostedRoomsDeps): GuestRooms {
     all,
     sendTo,
     isHosted: (roomId) => guestsOf(roomId).length > 0 || expected.has(roomId),
+    hosted: () => new Set([...guests.keys(), ...expected.keys()]),
     readerOf,
     roomsOf: (ghost) => [...new Set(all().flatMap((guest) => (guest.ghost === ghost ? [guest.roomId] : [])))],
     guestAt: (address, jid) => clients.get(`${address} ${jid}`),
@@ -218,6 +230,10 @@ export function createHostedRooms(deps: HostedRoomsDeps): GuestRooms {
       const found = await matrix.resolveAlias(target as Parameters<typeof matrix.resolveAlias>[0]);
       if (found) resolved.set(target, found);
       return found;
+    },
+
+    forgetAliases(roomId) {
+      for (const [alias, found] of resolved.entries()) if (found.roomId === roomId) resolved.delete(alias);
     },
 
     expect(roomId, ghost) {

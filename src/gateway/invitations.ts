@@ -26,6 +26,7 @@ export interface InvitationsDeps {
   xmpp: Pick<XmppClient, "send">;
   /** Whether an XMPP user may enter rooms at all. */
   permits(jid: BareJid): boolean;
+  isBlocked(userId: UserId): boolean;
   /** How many people one may invite. */
   limit: RateLimit;
   txnId(cause: string, part: string): string;
@@ -173,6 +174,7 @@ export function createInvitations(deps: InvitationsDeps) {
         log.info("declined an invitation", { cause, room: roomId, ghost, reason });
         await matrix.leave(ghost, roomId, reason);
       };
+      if (deps.isBlocked(sender)) return refuse("You may not use this bridge.");
       if (!deps.permits(to)) return refuse(`${to} may not enter rooms through this bridge.`);
       const summary = await matrix.roomSummary(ghost, roomId).catch(() => undefined);
       if (summary?.isEncrypted) return refuse(`This room is encrypted, so ${to} could read nothing in it.`);

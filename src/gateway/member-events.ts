@@ -1,7 +1,7 @@
 /** Who comes, goes, is put out and is called otherwise on Matrix, as guests of a hosted room see it: XEP-0045 1.35 §7 to §9. */
 import type { Addresses } from "../mapping/addresses.ts";
 import { type MatrixEvent, readString } from "../matrix/event.ts";
-import type { UserId } from "../matrix/ids.ts";
+import type { RoomId, UserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
 import type { HostedRoom } from "./hosted-room.ts";
 import type { GuestRooms } from "./hosted-rooms.ts";
@@ -15,6 +15,10 @@ export interface MemberEventsDeps {
   membership: Membership;
   /** Rooms with more members show only those who speak. */
   lazyAbove: number;
+  /** Whether a ghost has left because of technical problems. */
+  wasLost(roomId: RoomId, ghost: UserId): boolean;
+  /** A Matrix user's picture may have changed. */
+  onPicture(userId: UserId, avatarUrl: string | undefined): void;
   /** A Matrix user has invited a ghost. */
   onGhostInvited(event: MatrixEvent): Promise<void>;
   log: Log;
@@ -22,8 +26,8 @@ export interface MemberEventsDeps {
 
 export type MemberEvents = (room: HostedRoom, event: MatrixEvent) => Promise<void>;
 
-/** §9.1 and §8.2. */
-const status = { banned: 301, kicked: 307 };
+/** §9.1, §8.2 and §11.1. */
+const status = { banned: 301, kicked: 307, technical: 333 };
 
 export function createMemberEvents(deps: MemberEventsDeps): MemberEvents {
   const { addresses, rooms, occupancy, membership, log } = deps;
@@ -42,12 +46,13 @@ export function createMemberEvents(deps: MemberEventsDeps): MemberEvents {
     if (shown) {
       const nick = roster.renamed(userId, displayName);
       if (nick !== undefined) await occupancy.rename(roomId, userId, nick, event.event_id);
+      if (!addresses.isGhost(userId)) deps.onPicture(userId, readString(event.content, "avatar_url"));
       return;
     }
     const { members } = await room.state();
     // They may have left again, of which the guests will need no word.
     if (members.get(userId)?.membership !== "join") return;
-    roster.set(userId, roster.nickOf(userId, displayName));
+    roster.set(userId, roster.renamed(userId, displayName) ?? roster.nickOf(userId, displayName));
     const joined = [...members.values()].filter((member) => member.membership === "join");
     if (joined.length <= deps.lazyAbove) await occupancy.announce(roomId, userId, { cause: event.event_id });
   };
@@ -61,7 +66,9 @@ export function createMemberEvents(deps: MemberEventsDeps): MemberEvents {
     if (isOwn && sessions.length > 0) return;
     const isBan = readString(event.content, "membership") === "ban";
     const reason = readString(event.content, "reason");
+    const isLost = deps.wasLost(roomId, userId) && isOwn;
     const change = {
+      ...(isLost && { statuses: [status.technical] }),
       ...(!isOwn && { statuses: [isBan ? status.banned : status.kicked], actor: await room.nickOf(sender) }),
       ...(isBan && { affiliation: "outcast" as const }),
       ...(reason && (isOwn ? { goodbye: reason } : { reason })),

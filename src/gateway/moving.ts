@@ -4,6 +4,7 @@ import type { MatrixClient } from "../matrix/client.ts";
 import { type MatrixEvent, readString } from "../matrix/event.ts";
 import { domainOf, parseRoomId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
+import type { BareJid } from "../xmpp/jid.ts";
 import type { HostedRoom } from "./hosted-room.ts";
 import type { GuestRooms } from "./hosted-rooms.ts";
 import type { Occupancy } from "./occupancy.ts";
@@ -17,12 +18,27 @@ export interface MovingDeps {
   log: Log;
 }
 
-export type Moving = (room: HostedRoom, event: MatrixEvent) => Promise<void>;
+export interface Moving {
+  onTombstone(room: HostedRoom, event: MatrixEvent): Promise<void>;
+  /** Guests are told that the room goes on elsewhere, or nowhere. */
+  sendOn(room: HostedRoom, destroyed: { jid?: BareJid; reason?: string }): Promise<void>;
+}
 
 export function createMoving({ addresses, rooms, occupancy, matrix, leave, log }: MovingDeps): Moving {
-  return async (room, event) => {
+  const sendOn: Moving["sendOn"] = async (room, destroyed) => {
+    const ghosts = new Set(room.guests().map(({ ghost }) => ghost));
+    for (const guest of room.guests()) {
+      const of = await occupancy.portrait(room.roomId, guest.ghost, guest.nick);
+      await rooms.sendTo(guest, occupancy.draw(of, guest, { isUnavailable: true, destroyed }));
+      await rooms.remove(guest);
+    }
+    for (const ghost of ghosts) await leave(room.roomId, ghost, "The room is continued elsewhere.");
+  };
+
+  const onTombstone: Moving["onTombstone"] = async (room, event) => {
     const next = parseRoomId(readString(event.content, "replacement_room") ?? "");
     const reason = readString(event.content, "body");
+    rooms.forgetAliases(room.roomId);
     const ghosts = new Set(room.guests().map(({ ghost }) => ghost));
     if (next) {
       for (const ghost of ghosts) {
@@ -32,17 +48,13 @@ export function createMoving({ addresses, rooms, occupancy, matrix, leave, log }
         });
       }
     }
-    const destroyed = { ...(next && { jid: addresses.jidOfRoom(next) }), ...(reason && { reason }) };
-    for (const guest of room.guests()) {
-      const of = await occupancy.portrait(room.roomId, guest.ghost, guest.nick);
-      await rooms.sendTo(guest, occupancy.draw(of, guest, { isUnavailable: true, destroyed }));
-      await rooms.remove(guest);
-    }
-    for (const ghost of ghosts) await leave(room.roomId, ghost, "The room is continued elsewhere.");
+    await sendOn(room, { ...(next && { jid: addresses.jidOfRoom(next) }), ...(reason && { reason }) });
     log.info("a room's guests were sent to its successor", {
       cause: event.event_id,
       room: room.roomId,
       next,
     });
   };
+
+  return { onTombstone, sendOn };
 }

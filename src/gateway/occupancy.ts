@@ -1,4 +1,5 @@
 /** Members of a hosted room as occupants, and what the guests are told of them: presence of XEP-0045 1.35. */
+import { LRUCache } from "lru-cache";
 import type { Rank } from "../mapping/affiliations.ts";
 import { type OccupantPresence, occupantPresence } from "../mapping/muc-presence.ts";
 import type { RoomId, UserId } from "../matrix/ids.ts";
@@ -8,11 +9,11 @@ import type { FullJid, Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { copyOf, type Element, xml } from "../xmpp/stanza.ts";
 import type { GuestRooms } from "./hosted-rooms.ts";
+import type { Pictures } from "./pictures.ts";
 
 export interface OccupancyDeps {
   rooms: GuestRooms;
-  /** SHA-1 of the picture in hex, as far as it is known. */
-  photoHashOf(userId: UserId): Promise<string | undefined>;
+  pictures: Pick<Pictures, "hashOf">;
 }
 
 /** What all are told of an occupant. */
@@ -50,9 +51,9 @@ const nobody: Rank = { affiliation: "none", role: "participant" };
 const isSameRank = (a: Rank | undefined, b: Rank): boolean =>
   a?.affiliation === b.affiliation && a.role === b.role;
 
-export function createOccupancy({ rooms, photoHashOf }: OccupancyDeps) {
+export function createOccupancy({ rooms, pictures }: OccupancyDeps) {
   /** What guests' clients have said of themselves, by room and ghost. */
-  const shows = new Map<string, Element[]>();
+  const shows = new LRUCache<string, Element[]>({ max: 10_000 });
   const keyOf = (roomId: RoomId, ghost: UserId): string => `${roomId} ${ghost}`;
 
   const portrait = async (roomId: RoomId, userId: UserId, nick?: string): Promise<Portrait> => {
@@ -69,7 +70,7 @@ export function createOccupancy({ rooms, photoHashOf }: OccupancyDeps) {
       }),
       jid: await room.jidOf(userId),
       occupantId: room.occupantId(userId),
-      photoHash: hasPhoto ? undefined : await photoHashOf(userId).catch(() => undefined),
+      photoHash: hasPhoto ? undefined : pictures.hashOf(userId),
       more,
     };
   };
@@ -154,9 +155,9 @@ export function createOccupancy({ rooms, photoHashOf }: OccupancyDeps) {
       shows.set(keyOf(roomId, ghost), children.slice(0, mostChildren).map(copyOf));
     },
 
-    /** Tells the others what a guest's client says of itself now. */
-    async tell(roomId: RoomId, ghost: UserId, cause: string): Promise<void> {
-      const of = await portrait(roomId, ghost);
+    /** Shows the guests an occupant anew: what a guest's client says of itself, what a member looks like. */
+    async tell(roomId: RoomId, userId: UserId, cause: string): Promise<void> {
+      const of = await portrait(roomId, userId);
       await rooms.of(roomId).broadcast((_, guest) => draw(of, guest), cause);
     },
   };

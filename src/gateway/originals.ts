@@ -16,6 +16,8 @@ export interface Originals {
   of(event: MatrixEvent): { message: Element | undefined } | undefined;
   /** The guests know of the event, or of what it takes away, by other means. */
   hush(eventId: EventId): void;
+  /** What was to become of it has not. */
+  unhush(eventId: EventId): void;
   isHushed(eventId: EventId | undefined): boolean;
 }
 
@@ -31,6 +33,7 @@ export function createOriginals(): Originals {
     mark: (txnId) => ({ [causeKey]: txnId }),
     of: ({ content }) => kept.get(String(content[causeKey])),
     hush: (eventId) => void hushed.set(eventId, true),
+    unhush: (eventId) => void hushed.delete(eventId),
     isHushed: (eventId) => eventId !== undefined && hushed.has(eventId),
   };
 }

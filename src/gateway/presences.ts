@@ -1,8 +1,10 @@
 /** Presence that is sent to hosted rooms: who comes, goes, is called otherwise, or is busy (XEP-0045 1.35 §7). */
 import type { Attempt } from "../bridge/from-xmpp.ts";
 import type { Locks } from "../bridge/locks.ts";
+import type { RateLimit } from "../http/rate-limit.ts";
 import { isCondition, kicksFromMuc } from "../mapping/errors.ts";
 import { refusedPresence } from "../mapping/hosted-stanzas.ts";
+import { occupantPresence } from "../mapping/muc-presence.ts";
 import type { Guest } from "../store/room-records.ts";
 import type { XmppClient } from "../xmpp/client.ts";
 import { bareOf, resourceOf } from "../xmpp/jid.ts";
@@ -12,7 +14,7 @@ import type { Departure } from "./departure.ts";
 import type { GuestRooms } from "./hosted-rooms.ts";
 import type { Membership } from "./membership.ts";
 import type { Occupancy } from "./occupancy.ts";
-import { EntryRefusal, refusalOf } from "./refusal.ts";
+import { checkNick, EntryRefusal, refusalOf } from "./refusal.ts";
 
 export interface PresencesDeps {
   rooms: GuestRooms;
@@ -23,13 +25,28 @@ export interface PresencesDeps {
   /** A guest is away, and may come back. */
   onUnreachable(guest: Guest): void;
   enter(stanza: Element, attempt: Attempt): Promise<void>;
+  floods: RateLimit;
   xmpp: Pick<XmppClient, "send">;
   now: () => number;
 }
 
+const status = { own: 110, kicked: 307, technical: 333 };
+
 /** COMPAT(Prosody 13): it says so for all its users when it is stopped, and does not wait for what comes of it. */
 const isServerStopping = (presence: Element): boolean =>
   /^Disconnected: (?:Received SIG|.*shut(?:ting )?down)/i.test(readText(presence, "status") ?? "");
+
+/** §7.2.1: who is in the room no more and does not know it is put out, so that they can enter again. */
+const strangerPresence = ({ attrs: { from, to } }: Element, nick: string): Element =>
+  occupantPresence(from, {
+    room: bareOf(to),
+    nick,
+    isUnavailable: true,
+    affiliation: "none",
+    role: "none",
+    reason: "You are not in this room; enter it first.",
+    statuses: new Set([status.own, status.kicked, status.technical]),
+  });
 
 export interface Presences {
   handle(stanza: Element, attempt: Attempt): Promise<void>;
@@ -58,22 +75,24 @@ export function createPresences(deps: PresencesDeps): Presences {
     await locks.run((rooms.guestAt(bareOf(to), from) as Guest).roomId, async () => {
       const guest = rooms.guestAt(bareOf(to), from);
       if (!guest) return;
+      const isTooMuch = (await deps.floods.take(`${guest.roomId} ${guest.ghost}`)) !== undefined;
       occupancy.note(guest.roomId, guest.ghost, stanza);
-      if (nick === guest.nick) await occupancy.tell(guest.roomId, guest.ghost, attempt.cause);
-      else await rename(guest, nick, attempt.cause);
+      if (nick !== guest.nick) {
+        if (isTooMuch) throw new EntryRefusal("wait", "resource-constraint", "Too fast; wait a little.");
+        await rename(guest, nick, attempt.cause);
+      } else if (!isTooMuch) await occupancy.tell(guest.roomId, guest.ghost, attempt.cause);
     });
   };
 
   const onAvailable = async (stanza: Element, attempt: Attempt): Promise<void> => {
     const { from, to } = stanza.attrs;
-    const nick = resourceOf(to);
+    const nick = resourceOf(to) ?? "";
     if (readChild(stanza, NS.muc, "x")) return deps.enter(stanza, attempt);
     try {
-      if (nick === undefined || nick.trim() === "") {
-        throw new EntryRefusal("modify", "jid-malformed", "There is no nick.");
-      }
+      checkNick(nick);
       if (!rooms.guestAt(bareOf(to), from)) {
-        throw new EntryRefusal("cancel", "not-acceptable", "You are not in this room; enter it first.");
+        await xmpp.send(strangerPresence(stanza, nick));
+        return;
       }
       await onUpdate(stanza, nick, attempt);
     } catch (error) {

@@ -45,6 +45,8 @@ export interface RoomProfile {
   members: number | undefined;
   /** Anybody may know of it. */
   isPublic: boolean;
+  /** Anybody may know who is in there. */
+  isOpen: boolean;
   isModerated: boolean;
   mayChangeTopic: boolean | undefined;
   /** Of the asker. */
@@ -81,6 +83,7 @@ const profileOfState = (state: RoomState, ghost: UserId): RoomProfile => ({
   joinRule: state.joinRule,
   members: [...state.members.values()].filter(({ membership }) => membership === "join").length,
   isPublic: isForAnyone(state.joinRule) || state.historyVisibility === "world_readable",
+  isOpen: state.joinRule === "public" || state.historyVisibility === "world_readable",
   isModerated: isModerated(state.powerLevels),
   mayChangeTopic: mayAllSetTopic(state.powerLevels),
   membership: state.members.get(ghost)?.membership,
@@ -103,6 +106,7 @@ const unseen = ({ room, address }: Question): RoomProfile | undefined =>
         joinRule: "public",
         members: undefined,
         isPublic: true,
+        isOpen: false,
         isModerated: false,
         mayChangeTopic: undefined,
         membership: undefined,
@@ -122,6 +126,7 @@ export function createProfiles({ bot, matrix, ghosts }: ProfilesDeps) {
         joinRule: summary.joinRule,
         members: summary.members,
         isPublic: isForAnyone(summary.joinRule) || summary.isWorldReadable,
+        isOpen: summary.joinRule === "public" || summary.isWorldReadable,
         isModerated: false,
         mayChangeTopic: undefined,
         membership: as === bot ? undefined : summary.membership,

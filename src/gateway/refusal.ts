@@ -1,5 +1,6 @@
 /** Why somebody may not enter a hosted room: XEP-0045 1.35 §7.2, "Entering a Room". */
 import { failureOf } from "../bridge/failure.ts";
+import { isVisible } from "../mapping/nicks.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
 import type { BareJid } from "../xmpp/jid.ts";
 import type { StanzaError } from "../xmpp/stanza.ts";
@@ -14,6 +15,15 @@ export class EntryRefusal extends Error {
     this.error = { type, condition, text };
     this.elsewhere = elsewhere;
   }
+}
+
+const longestNick = 200;
+
+/** @throws EntryRefusal for what nobody could be called in a room. */
+export function checkNick(nick: string): void {
+  if (nick === "") throw new EntryRefusal("modify", "jid-malformed", "There is no nick.");
+  if (nick.length > longestNick || !isVisible(nick))
+    throw new EntryRefusal("modify", "not-acceptable", "This cannot be a nick.");
 }
 
 /** Nobody waits longer for being let in. */

@@ -7,7 +7,7 @@ import { type MatrixEvent, readString } from "../matrix/event.ts";
 import type { EventId, UserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
 import type { Guest } from "../store/room-records.ts";
-import { type BareJid, fullJid } from "../xmpp/jid.ts";
+import { fullJid } from "../xmpp/jid.ts";
 import { copyOf, type Element, xml } from "../xmpp/stanza.ts";
 import type { HostedRoom } from "./hosted-room.ts";
 import type { GuestRooms } from "./hosted-rooms.ts";
@@ -104,12 +104,18 @@ export function createRoomEvents(deps: RoomEventsDeps) {
 
   const translate = async (room: HostedRoom, event: MatrixEvent): Promise<void> => {
     const { event_id: cause, type } = event;
-    const crossings = new Map<BareJid, Crossing>();
-    for (const { address, ghost } of room.guests()) {
-      if (!crossings.has(address)) crossings.set(address, await said.of(event, room, address, ghost));
+    const { historyVisibility } = await room.state();
+    // What is quoted was said before some of them came, which not everybody may see.
+    const isSame = historyVisibility === "shared" || historyVisibility === "world_readable";
+    const keyOf = ({ address, ghost }: Guest): string => (isSame ? address : `${address} ${ghost}`);
+    const crossings = new Map<string, Crossing>();
+    for (const guest of room.guests()) {
+      const { address, ghost } = guest;
+      if (!crossings.has(keyOf(guest)))
+        crossings.set(keyOf(guest), await said.of(event, room, address, ghost));
     }
     await room.broadcast((to, guest) => {
-      const crossing = crossings.get(guest.address);
+      const crossing = crossings.get(keyOf(guest));
       if (crossing?.kind !== "stanzas" || isKnown(guest, event)) return undefined;
       return crossing.stanzas.map((stanza) => addressed(to, stanza));
     }, cause);
@@ -143,7 +149,7 @@ export function createRoomEvents(deps: RoomEventsDeps) {
       case "m.room.power_levels":
         return onRanks(room, event);
       case "m.room.tombstone":
-        return moving(room, event);
+        return moving.onTombstone(room, event);
       case "m.room.encryption":
         return onEncryption(room, event);
       case "m.room.history_visibility": {

@@ -65,10 +65,14 @@ export async function createRoster({ roomId, store, hasGuests }: RosterDeps) {
     isTaken,
     set,
     userOf: (nick: string): UserId | undefined => users.get(nick),
-    /** Gives a nick to each member who has none, so that newcomers cannot take what will be somebody's. */
-    name(state: RoomState): void {
+    /**
+     * Gives a nick to each member who has none, so that newcomers cannot take what will be somebody's.
+     * @param newcomer who is a member by now, and comes after all the others.
+     */
+    name(state: RoomState, newcomer?: UserId): void {
       for (const [userId, { membership, displayName }] of state.members) {
-        if (membership === "join" && !nicks.has(userId)) set(userId, nickFrom(userId, displayName));
+        if (membership !== "join" || nicks.has(userId) || userId === newcomer) continue;
+        set(userId, nickFrom(userId, displayName));
       }
     },
     /** What they are called, or would be if they were there. */

@@ -1,5 +1,4 @@
 /** What a hosted room answers and takes besides what is said in it, put together. */
-import { LRUCache } from "lru-cache";
 import type { DirectRooms } from "../bridge/direct-rooms.ts";
 import type { Attempt } from "../bridge/from-xmpp.ts";
 import type { Ghosts } from "../bridge/ghosts.ts";
@@ -28,7 +27,8 @@ import { asUndeliverable, createInvitations } from "./invitations.ts";
 import { moderationAnswers } from "./moderation.ts";
 import { createOccupantIqs } from "./occupant-iqs.ts";
 import { ownerAnswers, registrationAnswers } from "./owner.ts";
-import { asRefusal, createProfiles, type Question, type RoomAnswers, sha1 } from "./question.ts";
+import { createPictures, type Pictures } from "./pictures.ts";
+import { asRefusal, createProfiles, type Question, type RoomAnswers } from "./question.ts";
 import { createVoice } from "./voice.ts";
 
 export interface ServicesDeps {
@@ -46,6 +46,8 @@ export interface ServicesDeps {
   avatars: DiscoDeps["avatars"];
   pictureOf(mxc: string): Promise<Photo | undefined>;
   photoOf(jid: BareJid): Promise<Photo | undefined>;
+  /** A Matrix user's picture is another one than was known. */
+  onPicture(userId: UserId): void;
   /** The bridge's answer to an IQ to itself or to a Matrix user. */
   answerOwn(request: Element): Promise<Element>;
   txnId(cause: string, part: string): string;
@@ -66,8 +68,7 @@ export interface Services {
   onInvitation(message: Element, attempt: Attempt): Promise<void>;
   /** A Matrix user has invited an XMPP user into a room with others. */
   onGhostInvited(event: MatrixEvent): Promise<void>;
-  /** SHA-1 of a Matrix user's picture as far as it is known, "" where there is none (XEP-0153). */
-  photoHashOf(userId: UserId): Promise<string | undefined>;
+  pictures: Pictures;
 }
 
 /** What a room answers as the bridge itself does. */
@@ -84,6 +85,7 @@ export function createServices(deps: ServicesDeps): Services {
   const invitations = createInvitations({
     ...deps,
     permits,
+    isBlocked: (userId) => levelOf(permissions, userId) === "block",
     limit: createRateLimit({ points: 30, seconds: 600 }),
   });
   const admin = createAdmin({
@@ -103,7 +105,7 @@ export function createServices(deps: ServicesDeps): Services {
     ...discoAnswers({ ...deps, profileFor, historyMessages: config.historyMessages }),
     ...archiveAnswers({
       ...deps,
-      archived: ({ room, address }, event) => room.archived(event, address),
+      archived: ({ room, address, ghost }, event) => room.archived(event, address, ghost),
     }),
     ...admin.answers,
     ...ownerAnswers({ matrix }),
@@ -112,16 +114,23 @@ export function createServices(deps: ServicesDeps): Services {
   };
   const known = new Set(Object.keys(answers).map((key) => key.replace(/^[gs]et /, "")));
   const toOccupant = createOccupantIqs(deps);
-  const questions = createRateLimit({ points: 60, seconds: 60 });
+  /** Each question about a room of another homeserver makes ours ask that one. */
+  const ofStrangers = createRateLimit({ points: 60, seconds: 60 });
+  /** Clients ask about every occupant. */
+  const ofGuests = createRateLimit({ points: 1200, seconds: 60 });
 
-  /** Each question about a room of another homeserver makes ours ask that one. @throws IqRefusal. */
-  const checkStranger = async (jid: BareJid, address: BareJid): Promise<void> => {
+  /** @throws IqRefusal. */
+  const checkServer = (address: BareJid): void => {
     const called = addresses.roomOfJid(address);
     const server = called && domainOf(called);
     if (server !== undefined && !isServiceAllowed(config.homeservers, server)) {
       throw new IqRefusal("auth", "forbidden", `Rooms of ${server} cannot be entered through this bridge.`);
     }
-    if ((await questions.take(jid)) === undefined) return;
+  };
+
+  /** @throws IqRefusal. */
+  const checkLimit = async (jid: BareJid, isGuest: boolean): Promise<void> => {
+    if ((await (isGuest ? ofGuests : ofStrangers).take(jid)) === undefined) return;
     throw new IqRefusal("wait", "resource-constraint", "You ask too much; wait a minute.");
   };
 
@@ -136,7 +145,8 @@ export function createServices(deps: ServicesDeps): Services {
     if (!permits(jid))
       throw new IqRefusal("auth", "forbidden", "You may not enter rooms through this bridge.");
     const guest = rooms.guestAt(address, from);
-    if (!guest) await checkStranger(jid, address);
+    if (!guest) checkServer(address);
+    await checkLimit(jid, guest !== undefined);
     const found = await rooms.resolve(address);
     if (!found) throw new IqRefusal("cancel", "item-not-found", "There is no such room.");
     const link = await store.links.ofRoom(found.roomId);
@@ -170,8 +180,6 @@ export function createServices(deps: ServicesDeps): Services {
     answer.attrs.from = request.attrs.to;
     return answer;
   };
-
-  const photos = new LRUCache<UserId, string>({ max: 10_000, ttl: 10 * 60_000 });
 
   return {
     async answerIq(request) {
@@ -229,16 +237,6 @@ export function createServices(deps: ServicesDeps): Services {
       );
     },
     onGhostInvited: invitations.onGhostInvited,
-
-    async photoHashOf(userId) {
-      const hash = photos.get(userId);
-      if (hash !== undefined) return hash;
-      // Nobody waits for a picture; those who come later see it.
-      void deps
-        .photoOf(addresses.jidOfUser(userId))
-        .then((photo) => photos.set(userId, photo ? sha1(photo) : ""))
-        .catch((error) => log.debug("a picture could not be had", { user: userId, error }));
-      return undefined;
-    },
+    pictures: createPictures(deps),
   };
 }

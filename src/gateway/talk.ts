@@ -1,5 +1,5 @@
 /** What guests of a hosted room say: to all of it (XEP-0045 1.35 §7.4), to one (§7.5), or as its subject (§8.1). */
-
+import type { Conversation, Speaker } from "../bridge/conversation.ts";
 import { UndeliverableError } from "../bridge/failure.ts";
 import type { Attempt, FromXmpp } from "../bridge/from-xmpp.ts";
 import type { LaterChanges } from "../bridge/later-changes.ts";
@@ -7,21 +7,23 @@ import type { ToMatrix } from "../bridge/to-matrix.ts";
 import type { RateLimit } from "../http/rate-limit.ts";
 import type { Addresses } from "../mapping/addresses.ts";
 import { isAllFallback } from "../mapping/bodies.ts";
+import { eventOfArchiveId } from "../mapping/hosted-archive.ts";
 import { asOccupantMessage, subjectMessage } from "../mapping/hosted-stanzas.ts";
 import { referencesOfStanza } from "../mapping/references.ts";
 import { unbridgedIn } from "../mapping/unbridged.ts";
 import { passedByStanza } from "../mapping/via.ts";
 import type { MatrixClient } from "../matrix/client.ts";
-import { parseEventId, type UserId } from "../matrix/ids.ts";
+import type { UserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
 import type { Guest } from "../store/room-records.ts";
 import { sentAtOf } from "../xmpp/delay.ts";
 import { type BareJid, bareOf, type FullJid, fullJid, resourceOf } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
-import { copyOf, type Element, readText } from "../xmpp/stanza.ts";
+import { copyOf, type Element, readText, xml } from "../xmpp/stanza.ts";
 import type { GuestRooms } from "./hosted-rooms.ts";
 import type { Originals } from "./originals.ts";
 import type { Said } from "./said.ts";
+import type { Typing } from "./typing.ts";
 
 export interface TalkDeps {
   addresses: Addresses;
@@ -36,6 +38,7 @@ export interface TalkDeps {
   writeDirect(message: Element, attempt: Attempt): Promise<void>;
   matrix: Pick<MatrixClient, "setState">;
   floods: RateLimit;
+  typing: Pick<Typing, "hear">;
   txnId(cause: string, part: string): string;
   now: () => number;
   log: Log;
@@ -102,6 +105,21 @@ export function createTalk(deps: TalkDeps): Talk {
     log.info("a guest has changed the topic", { cause, room: roomId, ghost });
   };
 
+  const retract = async (
+    id: string,
+    conversation: Conversation,
+    speaker: Speaker,
+    cause: string,
+  ): Promise<void> => {
+    const target = eventOfArchiveId(id);
+    if (target) originals.hush(target);
+    if (await changes.retract(conversation, speaker, id, cause)) return;
+    // A moderator may still take it away.
+    if (target) originals.unhush(target);
+    const words = "The room knows no message of yours by that ID.";
+    throw new UndeliverableError("cancel", "item-not-found", words);
+  };
+
   /** @returns whether it was nothing but a change of earlier messages, and has been dealt with. */
   const isChange = async (message: Element, guest: Guest, cause: string): Promise<boolean> => {
     const { reactsTo, retracts } = referencesOfStanza(message);
@@ -109,17 +127,9 @@ export function createTalk(deps: TalkDeps): Talk {
     const conversation = said.conversationIn(rooms.of(guest.roomId), guest.address, guest.ghost);
     const speaker = { ghost: guest.ghost, jid: bareOf(guest.jid), nick: guest.nick };
     if (retracts) {
-      const target = parseEventId(retracts.replace(/#\d+$/, ""));
-      if (target) originals.hush(target);
-      if (await changes.retract(conversation, speaker, retracts, cause)) {
-        await reflect(message, guest, cause);
-        return true;
-      }
-      throw new UndeliverableError(
-        "cancel",
-        "item-not-found",
-        "The room knows no message of yours by that ID.",
-      );
+      await retract(retracts, conversation, speaker, cause);
+      await reflect(message, guest, cause);
+      return true;
     }
     const isKnown = reactsTo ? await changes.react(message, conversation, speaker, reactsTo, cause) : false;
     if (isKnown) await reflect(message, guest, cause);
@@ -130,6 +140,7 @@ export function createTalk(deps: TalkDeps): Talk {
   const say = async (message: Element, guest: Guest, attempt: Attempt): Promise<void> => {
     const { roomId, ghost, address, jid, nick } = guest;
     const room = rooms.of(roomId);
+    deps.typing.hear(message, guest);
     const speaker = { ghost, jid: bareOf(jid), nick };
     const conversation = said.conversationIn(room, address, ghost);
     if (passedByStanza(message).includes(roomId)) {
@@ -138,7 +149,8 @@ export function createTalk(deps: TalkDeps): Talk {
     const { parts, surplus, note } = await toMatrix(message, conversation, speaker);
     // Chat states and the like are worth something to other guests only.
     if (parts.length === 0) return reflect(message, guest, attempt.cause);
-    const sentAt = sentAtOf(message, attempt.acceptedAt, now());
+    // A guest has no say in when the others hear it.
+    const sentAt = sentAtOf(xml("message", message.attrs), attempt.acceptedAt, now());
     for (const [part, content] of parts.entries()) {
       const id = sentTxnId(txnId, attempt.cause, ghost, part);
       // Ahead of sending, since the homeserver may hand it back before it has answered.

@@ -1,8 +1,9 @@
 /** What somebody who enters a hosted room is told, in the order of XEP-0045 1.35 §7.2: who is there, who they are, what was said. */
 import type { RoomState } from "../bridge/room-state.ts";
-import { subjectMessage } from "../mapping/hosted-stanzas.ts";
+import { subjectMessage, withStamp } from "../mapping/hosted-stanzas.ts";
 import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
 import type { Guest } from "../store/room-records.ts";
+import { fullJid } from "../xmpp/jid.ts";
 import type { Element } from "../xmpp/stanza.ts";
 import type { ReadHistory } from "./history.ts";
 import type { GuestRooms } from "./hosted-rooms.ts";
@@ -48,6 +49,24 @@ export function createWelcome({ rooms, occupancy, history, known, lazyAbove }: W
     }
   };
 
+  /** §7.2.15: who has set the subject, and when; from the room itself where nobody has. */
+  const subjectNow = async ({ roomId, address, jid }: Guest, state: RoomState): Promise<Element> => {
+    const set = state.setBy("m.room.topic");
+    if (!set) return subjectMessage(address, jid, "");
+    const from = fullJid(address, await rooms.of(roomId).nickOf(set.userId));
+    return withStamp(subjectMessage(from, jid, state.topic ?? ""), address, set.at);
+  };
+
+  /** A client that comes in by another address of the room has left the room that it knows by the first. */
+  const leaveOther = async (guest: Guest): Promise<void> => {
+    const { roomId, ghost, jid, address } = guest;
+    const before = rooms.sessionsOf(roomId, ghost).find((session) => session.jid === jid);
+    if (!before || before.address === address) return;
+    const reason = `You are in this room as ${address} now.`;
+    const of = await occupancy.portrait(roomId, ghost, before.nick);
+    await rooms.sendTo(before, occupancy.draw(of, before, { isUnavailable: true, reason }));
+  };
+
   /** @param options.wanted the nick that they asked for. */
   return async (options: {
     guest: Guest;
@@ -80,7 +99,8 @@ export function createWelcome({ rooms, occupancy, history, known, lazyAbove }: W
       said.attrs.to = jid;
       await rooms.sendTo(guest, said);
     }
-    await rooms.sendTo(guest, subjectMessage(address, jid, state.topic ?? ""));
+    await rooms.sendTo(guest, await subjectNow(guest, state));
+    await leaveOther(guest);
     await rooms.add(guest);
     known.set(guest, past.known);
     await occupancy.announce(roomId, ghost, { except: jid });

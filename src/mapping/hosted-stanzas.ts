@@ -1,8 +1,9 @@
 /** What a room that the bridge hosts says to its occupants besides their presence: XEP-0045 1.35, XEP-0359, XEP-0421. */
-import type { BareJid, FullJid, Jid } from "../xmpp/jid.ts";
+import { type BareJid, bareOf, type FullJid, type Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { copyOf, type Element, errorReply, type StanzaError, xml } from "../xmpp/stanza.ts";
-import { dateTimeOf } from "./date-times.ts";
+import type { Rank } from "./affiliations.ts";
+import { dateTime, dateTimeOf } from "./date-times.ts";
 
 export interface OccupantMessage {
   /** The occupant, or the room itself. */
@@ -41,6 +42,10 @@ export function asOccupantMessage(
   return copy;
 }
 
+/** Who an archived message is from, as their presence would say it. */
+export const authorOf = (jid: BareJid, { affiliation, role }: Rank): Element =>
+  xml("x", { xmlns: NS.mucUser }, xml("item", { affiliation, role, jid }));
+
 /** §7.2.14 and §8.1: a subject and no body; empty where there is none. */
 export const subjectMessage = (from: Jid, to: FullJid, subject: string, id?: string): Element =>
   xml(
@@ -48,6 +53,14 @@ export const subjectMessage = (from: Jid, to: FullJid, subject: string, id?: str
     { type: "groupchat", from, to, ...(id !== undefined && { id }) },
     xml("subject", {}, ...(subject ? [subject] : [])),
   );
+
+/** When it was said, in Unix milliseconds; the stanza itself is changed. */
+export function withStamp(stanza: Element, from: BareJid, at: number): Element {
+  const old = stanza.getChild("delay", NS.delay);
+  if (old) stanza.remove(old);
+  stanza.append(xml("delay", { xmlns: NS.delay, from, stamp: dateTime(at) }));
+  return stanza;
+}
 
 /** §10.2.1 and §17.3: something about the room is not as it was. */
 export const roomChanged = (from: BareJid, to: FullJid, statuses: readonly number[]): Element =>
@@ -60,9 +73,10 @@ export const roomChanged = (from: BareJid, to: FullJid, statuses: readonly numbe
 /** The refusal of a presence, with where to go instead (RFC 6120 §8.3.3.5) where there is such a place. */
 export function refusedPresence(stanza: Element, error: StanzaError, elsewhere?: BareJid): Element {
   const refused = errorReply(stanza, error);
-  if (elsewhere !== undefined) {
-    refused.getChild("error")?.getChild(error.condition)?.append(`xmpp:${elsewhere}?join`);
-  }
+  const why = refused.getChild("error");
+  // The room itself says so, and no occupant's client.
+  if (why) why.attrs.by = bareOf(stanza.attrs.to as Jid);
+  if (elsewhere !== undefined) why?.getChild(error.condition)?.append(`xmpp:${elsewhere}?join`);
   return refused;
 }
 

@@ -54,8 +54,8 @@ export function readOccupantPresence(stanza: Element): OccupantPresence | undefi
   const item = user.getChild("item");
   const statuses = user.getChildren("status").map(({ attrs }) => Number(attrs.code));
   const realJid = jidOr(item?.attrs.jid);
-  const actor = item?.getChild("actor")?.attrs;
-  const actorName: unknown = actor?.nick ?? actor?.jid;
+  // Their JID is shown to moderators, and what is read here is told to everybody.
+  const actorName: unknown = item?.getChild("actor")?.attrs.nick;
   const destroy = user.getChild("destroy");
   const occupantId: unknown = readChild(stanza, NS.occupantId, "occupant-id")?.attrs.id;
   const photo = readChild(stanza, NS.vcardUpdate, "x")?.getChild("photo");

@@ -35,6 +35,7 @@ function inOneDirection(text: string): string {
 const tidy = (text: string): string => text.replace(/\p{Z}+/gu, " ").trim();
 
 const shorten = (text: string, most: number): string => {
+  if (text.length <= most) return text;
   const clusters = new Intl.Segmenter("und", { granularity: "grapheme" }).segment(text.slice(0, 16 * most));
   let kept = "";
   for (const { segment } of clusters) {
@@ -79,6 +80,10 @@ export const lookOf = (nick: string): string =>
 
 /** Whether it stays as it is on its way through servers. */
 export const isNick = (text: string): boolean => text !== "" && toNick(text) === text;
+
+/** Whether there is anything to see of it. */
+export const isVisible = (text: string): boolean =>
+  /[\p{L}\p{N}\p{P}\p{S}]/u.test(text.replace(/[\p{Default_Ignorable_Code_Point}\u2800]/gu, ""));
 
 export interface Named {
   displayName: string | undefined;

@@ -24,6 +24,16 @@ export function readVoiceMessage(message: Element): VoiceMessage | undefined {
   };
 }
 
+/** What a room is asked by an occupant who may not speak. */
+export const voiceRequest = (head: { from: FullJid; to: BareJid; id: string }): Element =>
+  xml(
+    "message",
+    { ...head },
+    formElement("submit", NS.mucRequest, [
+      { name: "muc#role", type: "list-single", values: ["participant"] },
+    ]),
+  );
+
 /** What a moderator is asked. */
 export const voiceForm = (
   head: { from: BareJid; to: FullJid; id: string },

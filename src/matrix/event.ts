@@ -19,6 +19,13 @@ export const isObject = (value: unknown): value is Record<string, unknown> =>
 
 const text = (value: unknown): value is string => typeof value === "string" && value !== "";
 
+/** The end of the year 9999, beyond which no date can be written. */
+const latest = 253_402_300_799_999;
+
+/** Its homeserver may say anything. */
+const readTime = (value: unknown): number =>
+  Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= latest ? Number(value) : 0;
+
 /**
  * Reads an event that came from outside, and keeps only the fields that the bridge uses.
  * @returns undefined where a field that every event has is missing or of another type, or the content too deep.
@@ -39,7 +46,7 @@ export function parseEvent(value: unknown): MatrixEvent | undefined {
     room_id: room_id as RoomId,
     sender: sender as UserId,
     ...(state_key !== undefined && { state_key }),
-    origin_server_ts: typeof origin_server_ts === "number" ? origin_server_ts : 0,
+    origin_server_ts: readTime(origin_server_ts),
     content: redacted === undefined ? content : { redacts: redacted, ...content },
   };
 }

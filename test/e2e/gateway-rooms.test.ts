@@ -1,14 +1,17 @@
 /** Matrix rooms that XMPP users are in, when servers are restarted and when somebody turns to one alone: real servers, real clients. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { after, before, test } from "node:test";
-import xml from "@xmpp/xml";
+import xml, { type Element } from "@xmpp/xml";
 import { createAddresses } from "../../src/mapping/addresses.ts";
 import type { RoomId } from "../../src/matrix/ids.ts";
 import { serversMissing } from "../servers/location.ts";
 import type { MatrixUser } from "../servers/matrix-user.ts";
 import { joinMuc, type MucUser } from "../servers/muc-user.ts";
+import { statusesOf } from "../servers/muc-view.ts";
 import { type Stage, startStage } from "../servers/stage.ts";
 import type { XmppUser } from "../servers/xmpp-user.ts";
+import { waitFor } from "../support/wait-for.ts";
 
 const skip = serversMissing() ?? false;
 let stage: Stage;
@@ -19,7 +22,11 @@ let mercutio: XmppUser;
 before(async () => {
   if (skip) return;
   stage = await startStage({
-    adjust: (config) => ({ ...config, rooms: { ...config.rooms, lazyAbove: 4 } }),
+    adjust: (config) => ({
+      ...config,
+      rooms: { ...config.rooms, lazyAbove: 4 },
+      permissions: { ...config.permissions, "@juliet:hs.test": "admin" },
+    }),
   });
   juliet = await stage.matrixUser("juliet");
   romeo = await stage.xmppUser("romeo");
@@ -200,6 +207,15 @@ test("in a large room a guest is shown those who lead, and others when they spea
     fromTybalt.map(({ name }) => name),
     ["presence", "message"],
   );
+  // Peter is not shown, and what he is called is known all the same.
+  await crowd[3]?.sendState(
+    roomId,
+    "m.room.member",
+    { membership: "join", displayname: "Piero" },
+    crowd[3].userId,
+  );
+  await crowd[3]?.sendText(roomId, "Anon, anon");
+  assert.equal((await guest.waitForMessage("Anon, anon")).attrs.from, `${addressOf("crowd")}/Piero`);
   await guest.leave();
 });
 
@@ -215,4 +231,146 @@ test("a room that is linked with one of an XMPP service sends whoever enters the
   const refusal = await romeo.waitFor(({ attrs }) => attrs.from === `${address}/Romeo`);
   assert.equal(refusal.getChild("error")?.getChildText("gone"), `xmpp:${muc}?join`);
   await host.leave();
+});
+
+test("somebody who is blocked hears nothing more in the rooms that they have entered, and can say nothing there", {
+  skip,
+}, async () => {
+  const roomId = await makeRoom("blocked");
+  const romeos = await joinMuc(romeo, addressOf("blocked"), "Romeo");
+  const mercutios = await joinMuc(mercutio, addressOf("blocked"), "Mercutio");
+  const bot = await juliet.createRoom({ invite: ["@_xmpp_bot:hs.test"], is_direct: true });
+  const told = (words: RegExp) =>
+    waitFor(
+      () => juliet.events.find(({ room_id, content }) => room_id === bot && words.test(String(content.body))),
+      `the bot to say ${words}`,
+    );
+  await waitFor(() => memberships(bot).includes("@_xmpp_bot:hs.test join"), "the bot to come");
+  await juliet.sendText(bot, "block romeo@xmpp.test");
+  await told(/is blocked/);
+
+  await juliet.sendText(roomId, "not for Romeo");
+  await mercutios.waitForMessage("not for Romeo");
+  const exit = await romeos.waitForExit("Romeo");
+  assert.deepEqual(statusesOf(exit), ["110", "307"]);
+  assert.deepEqual(romeos.said(), []);
+  await mercutios.waitForExit("Romeo");
+  await assert.rejects(romeos.say("Still here"), /not-acceptable/);
+  await assert.rejects(joinMuc(romeo, addressOf("blocked"), "Romeo"), /auth\/forbidden/);
+  await juliet.sendText(bot, "unblock romeo@xmpp.test");
+  await told(/may use the bridge/);
+  await joinMuc(romeo, addressOf("blocked"), "Romeo");
+});
+
+// A picture of one pixel.
+const png = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+  "base64",
+);
+
+test("guests see the picture of a Matrix user who had one before they came, and that it is another one later", {
+  skip,
+}, async () => {
+  const tybalt = await stage.synapse.registerUser("rosaline", "fair-rosaline");
+  const headers = { authorization: `Bearer ${tybalt.accessToken}` };
+  const call = async (method: string, path: string, body: string | Buffer, type = "application/json") => {
+    const url = `${stage.synapse.url}/_matrix/${path}`;
+    const answer = await fetch(url, { method, headers: { ...headers, "content-type": type }, body });
+    assert.equal(answer.status, 200);
+    return (await answer.json()) as Record<string, string>;
+  };
+  const { content_uri: uri } = await call("POST", "media/v3/upload", png, "image/png");
+  const setPicture = (avatar_url: string) =>
+    call(
+      "PUT",
+      `client/v3/profile/${encodeURIComponent("@rosaline:hs.test")}/avatar_url`,
+      JSON.stringify({ avatar_url }),
+    );
+  await setPicture(String(uri));
+  const roomId = await makeRoom("faces");
+  await call("POST", `client/v3/join/${encodeURIComponent(roomId)}`, "{}");
+
+  const guest = await joinMuc(romeo, addressOf("faces"), "Romeo");
+  const hashIn = (presence: Element) =>
+    presence.getChild("x", "vcard-temp:x:update")?.getChildText("photo") ?? "";
+  const seen = await guest.waitForPresence("rosaline", (presence) => hashIn(presence) !== "");
+  const card = await romeo.request(
+    xml("iq", { type: "get", to: `${guest.room}/rosaline` }, xml("vCard", { xmlns: "vcard-temp" })),
+  );
+  const bytes = Buffer.from(
+    card.getChild("vCard", "vcard-temp")?.getChild("PHOTO")?.getChildText("BINVAL") ?? "",
+    "base64",
+  );
+  assert.equal(hashIn(seen), createHash("sha1").update(bytes).digest("hex"));
+
+  await setPicture("");
+  const presences = () => guest.received().filter(({ attrs }) => attrs.from === `${guest.room}/rosaline`);
+  await waitFor(() => {
+    const last = presences().at(-1);
+    return last?.getChild("x", "vcard-temp:x:update") !== undefined && hashIn(last) === "";
+  }, "the picture to be gone");
+});
+
+test("who enters by the alias of a room that was upgraded a moment ago is in the new one", {
+  skip,
+}, async () => {
+  const roomId = await makeRoom("upgraded", { room_version: "12" });
+  const guest = await joinMuc(romeo, addressOf("upgraded"), "Romeo");
+  assert.equal(guest.occupants().get("juliet")?.affiliation, "owner");
+  const { replacement_room: next } = await juliet.request(
+    "POST",
+    `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/upgrade`,
+    { new_version: "12" },
+  );
+  const exit = await guest.waitForExit("Romeo");
+  assert.equal(
+    exit.getChild("x", "http://jabber.org/protocol/muc#user")?.getChild("destroy")?.attrs.jid,
+    addresses.jidOfRoom(String(next) as RoomId),
+  );
+  await guest.rejoin();
+  await juliet.sendText(String(next), "in the new room");
+  await guest.waitForMessage("in the new room");
+});
+
+test("typing of guests is seen on Matrix, and that of Matrix users by guests, and both see that it is over", {
+  skip,
+}, async () => {
+  const roomId = await makeRoom("typing");
+  const guest = await joinMuc(romeo, addressOf("typing"), "Romeo");
+  const chatStates = "http://jabber.org/protocol/chatstates";
+  const typists = (list: string[]) =>
+    juliet.waitForEphemeral(
+      ({ type, content }) => type === "m.typing" && JSON.stringify(content.user_ids) === JSON.stringify(list),
+    );
+  await guest.post([xml("composing", { xmlns: chatStates })]);
+  await typists([romeoGhost]);
+  juliet.ephemeral.splice(0);
+  await guest.post([xml("paused", { xmlns: chatStates })]);
+  await typists([]);
+
+  const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/typing/${encodeURIComponent(juliet.userId)}`;
+  const hears = (state: string) =>
+    guest.waitFor(
+      (stanza) =>
+        stanza.attrs.from === `${guest.room}/juliet` && stanza.getChild(state, chatStates) !== undefined,
+    );
+  await juliet.request("PUT", path, { typing: true, timeout: 30_000 });
+  assert.equal((await hears("composing")).attrs.type, "groupchat");
+  await juliet.request("PUT", path, { typing: false });
+  await hears("paused");
+});
+
+test("a guest who changes the nick again and again is told to wait, and stays in the room", {
+  skip,
+}, async () => {
+  await makeRoom("nicks");
+  const guest = await joinMuc(romeo, addressOf("nicks"), "Romeo");
+  const more = 80;
+  for (let n = 1; n <= more; n += 1)
+    await romeo.send(xml("presence", { to: `${guest.room}/Romeo ${n}`, id: `nick-${n}` }));
+  const refusal = await guest.waitFor(({ attrs }) => attrs.type === "error" && attrs.id === `nick-${more}`);
+  assert.equal(refusal.getChild("error")?.attrs.type, "wait");
+  assert.ok(refusal.getChild("error")?.getChild("resource-constraint"));
+  const nicks = [...guest.occupants().values()].filter(({ jid }) => jid?.startsWith("romeo@"));
+  assert.equal(nicks.length, 1);
 });

@@ -85,3 +85,17 @@ test("a name that somebody else has leads to another nick, and the same name to 
   assert.equal(roster.renamed(user("nurse"), "Nurse"), undefined);
   assert.equal(roster.renamed(user("nurse"), "Juliet"), "Juliet (nurse)");
 });
+
+test("who is just coming cannot take what a member would be called", async () => {
+  const roster = await createRoster({ roomId, store: rows(), hasGuests: false });
+  const newcomer = user("_xmpp_mercutio=40xmpp.test");
+  roster.name(
+    stateOf([
+      [newcomer, "JULIET"],
+      [user("juliet"), "Juliet"],
+    ]),
+    newcomer,
+  );
+  assert.equal(roster.nickOf(user("juliet"), "Juliet"), "Juliet");
+  assert.equal(roster.isTaken("JULIET", newcomer), true);
+});

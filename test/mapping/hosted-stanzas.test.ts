@@ -76,7 +76,7 @@ test("who is sent elsewhere is told where, as a link to enter by", () => {
       { type: "cancel", condition: "gone", text: "Moved." },
       "a@conference.example" as BareJid,
     ),
-    `<presence type='error' from='${romeo}' to='${mercutio}' id='j1'><error type='cancel'>` +
+    `<presence type='error' from='${romeo}' to='${mercutio}' id='j1'><error type='cancel' by='${room}'>` +
       "<gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>xmpp:a@conference.example?join</gone>" +
       "<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>Moved.</text></error></presence>",
   );

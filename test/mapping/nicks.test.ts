@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { isNick, lookOf, nickFor, nicksFor } from "../../src/mapping/nicks.ts";
+import { isNick, isVisible, lookOf, nickFor, nicksFor } from "../../src/mapping/nicks.ts";
 import type { UserId } from "../../src/matrix/ids.ts";
 
 const juliet = "@juliet:hs.test" as UserId;
@@ -77,6 +77,13 @@ const text = fc.oneof(
     unit: fc.constantFrom("a", "\u0301", "א", "1", " ", "\u06dd", "\u0660", "\u200f", "\u{1F339}", "ﬁ"),
   }),
 );
+
+test("a nick of which there is nothing to see is told from others", () => {
+  for (const nothing of ["", " ", "\u00a0", "\u2800", "\u3164\u200b", "\u0301"]) {
+    assert.equal(isVisible(nothing), false, JSON.stringify(nothing));
+  }
+  for (const nick of ["R", "7", "?", "\u{1F339}", "\u05d0"]) assert.equal(isVisible(nick), true, nick);
+});
 
 test("every name gives a nick that stays as it is", () => {
   fc.assert(

@@ -19,7 +19,9 @@ test("an event keeps the fields that the bridge uses, and no others", () => {
 });
 
 test("an event without a timestamp is one of 1970", () => {
-  assert.deepEqual(parseEvent({ ...whole, origin_server_ts: "now" }), { ...whole, origin_server_ts: 0 });
+  for (const time of ["now", -1, 0.5, 253_402_300_800_000, Number.MAX_SAFE_INTEGER]) {
+    assert.deepEqual(parseEvent({ ...whole, origin_server_ts: time }), { ...whole, origin_server_ts: 0 });
+  }
 });
 
 test("an event is refused if a field that all have is missing, empty or of another type", () => {

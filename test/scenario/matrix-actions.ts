@@ -1,68 +1,12 @@
-/** What the Matrix users of a scenario can do and see, as the scripts say it. */
-import assert from "node:assert/strict";
-import type { SyncEvent } from "../servers/matrix-sync.ts";
-import type { MatrixUser } from "../servers/matrix-user.ts";
-
-/** What a Matrix user acts in and upon. */
-export interface MatrixScene {
-  user: MatrixUser;
-  /** The scenario's room, once it is made. */
-  roomId: string;
-  setRoom: (roomId: string) => void;
-  /** The MXID of whom a script calls by name: a ghost, or a Matrix user. */
-  mxidOf: (name: string) => Promise<string>;
-  /** Keeps a value for later lines. */
-  keep: (name: string, value: string) => void;
-  /** Unique to the run of a scenario: the local part of its alias. */
-  alias: string;
-  /** Says something in the room and resolves when this user has it back. */
-  mark: () => Promise<void>;
-  /** The events that scripts have named so far. */
-  seen: Set<object>;
-}
-
-type Action = (scene: MatrixScene, ...words: string[]) => Promise<unknown>;
+/** What the Matrix users of a scenario can do, as the scripts say it. */
+import { type Action, type MatrixScene, waitMs } from "./matrix-scene.ts";
+import { sights } from "./matrix-sights.ts";
 
 const room = (id: string) => `/_matrix/client/v3/rooms/${encodeURIComponent(id)}`;
-const waitMs = 15_000;
-
-/** The first event that matches and that no earlier line has seen. */
-async function see(scene: MatrixScene, matches: (event: SyncEvent) => boolean): Promise<SyncEvent> {
-  const { user, roomId, seen } = scene;
-  const isNew = (event: SyncEvent): boolean => event.room_id === roomId && !seen.has(event);
-  const event = await user
-    .waitFor((candidate) => isNew(candidate) && matches(candidate), waitMs)
-    .catch(() => {
-      const lines = user.events
-        .filter(isNew)
-        .map(({ type, sender, content }) => `  ${sender} ${type} ${JSON.stringify(content)}`);
-      throw new Error(["not seen; there is", ...lines].join("\n"));
-    });
-  seen.add(event);
-  return event;
-}
-
-function isLike(event: unknown, wanted: unknown): boolean {
-  try {
-    assert.partialDeepStrictEqual(event, wanted);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 async function send(scene: MatrixScene, key: string | undefined, content: Record<string, unknown>) {
   const id = await scene.user.send(scene.roomId, "m.room.message", { msgtype: "m.text", ...content });
   if (key) scene.keep(key, id);
-}
-
-async function seeMembership(scene: MatrixScene, who: string, membership: string): Promise<void> {
-  const target = await scene.mxidOf(who);
-  await see(
-    scene,
-    (event) =>
-      event.type === "m.room.member" && event.state_key === target && event.content.membership === membership,
-  );
 }
 
 async function make(scene: MatrixScene, options: Record<string, unknown>): Promise<void> {
@@ -95,7 +39,7 @@ const moderate =
     });
 
 /** Patterns of what follows the name, the most special first. */
-const actions: [RegExp, Action][] = [
+const deeds: [RegExp, Action][] = [
   [/^makes a room$/, (scene) => make(scene, { preset: "public_chat", name: "The garden" })],
   [
     /^makes a room with the topic "(.*)"$/,
@@ -169,6 +113,19 @@ const actions: [RegExp, Action][] = [
         content.invite = Number(level);
       }),
   ],
+  [
+    /^encrypts the room$/,
+    (scene) => setState(scene, "m.room.encryption", { algorithm: "m.megolm.v1.aes-sha2" }),
+  ],
+  [
+    /^accepts a chat with (\S+)$/,
+    async (scene, who = "") => {
+      const from = await scene.mxidOf(who);
+      scene.chat.roomId = await scene.user.waitForInvite(from, waitMs);
+      await scene.user.join(scene.chat.roomId);
+    },
+  ],
+  [/^says in the chat "(.*)"$/, (scene, body = "") => scene.user.sendText(scene.chat.roomId, body)],
   [/^names the room "(.*)"$/, (scene, name) => setState(scene, "m.room.name", { name })],
   [/^sets the topic "(.*)"$/, (scene, topic) => setState(scene, "m.room.topic", { topic })],
   [/^sets the join rule (\S+)$/, (scene, rule) => setState(scene, "m.room.join_rules", { join_rule: rule })],
@@ -195,53 +152,11 @@ const actions: [RegExp, Action][] = [
       scene.keep("new room", String(replacement_room));
     },
   ],
-  [/^sees (\S+) join$/, (scene, who = "") => seeMembership(scene, who, "join")],
-  [/^sees (\S+) leave$/, (scene, who = "") => seeMembership(scene, who, "leave")],
-  [/^sees (\S+) banned$/, (scene, who = "") => seeMembership(scene, who, "ban")],
-  [/^sees (\S+) knock$/, (scene, who = "") => seeMembership(scene, who, "knock")],
-  [/^sees (\S+) invited$/, (scene, who = "") => seeMembership(scene, who, "invite")],
-  [
-    /^sees (\S+) say "(.*)"(?: as \{(.+)\})?$/,
-    async (scene, who = "", body, key) => {
-      const sender = await scene.mxidOf(who);
-      const event = await see(
-        scene,
-        (candidate) =>
-          candidate.type === "m.room.message" &&
-          candidate.sender === sender &&
-          !("m.new_content" in candidate.content),
-      );
-      assert.equal(event.content.body, body);
-      if (key) scene.keep(key, String(event.event_id));
-    },
-  ],
-  [
-    /^sees (\S+) send (\{.*\})$/,
-    async (scene, who = "", pattern = "{}") => {
-      const sender = await scene.mxidOf(who);
-      const wanted = { sender, ...JSON.parse(pattern) };
-      await see(scene, (event) => isLike(event, wanted));
-    },
-  ],
-  [
-    /^sees nothing more said$/,
-    async (scene) => {
-      await scene.mark();
-      const more = scene.user.events.filter(
-        (event) =>
-          event.room_id === scene.roomId &&
-          event.type === "m.room.message" &&
-          event.sender !== scene.user.userId &&
-          !scene.seen.has(event),
-      );
-      assert.deepEqual(more, []);
-    },
-  ],
 ];
 
 /** @throws where nothing of the kind can be done. */
 export async function act(scene: MatrixScene, text: string): Promise<void> {
-  for (const [pattern, action] of actions) {
+  for (const [pattern, action] of [...sights, ...deeds]) {
     const words = pattern.exec(text);
     if (words) {
       await action(scene, ...words.slice(1));

@@ -23,6 +23,7 @@ interface Run {
   names: Names;
   sessions: Map<string, Session>;
   seen: Set<object>;
+  chat: { roomId: string };
   room?: { id: string; owner: MatrixUser };
   marks: number;
 }
@@ -51,6 +52,7 @@ export async function createCast(stage: Stage): Promise<Cast> {
         ]),
         sessions: new Map(),
         seen: new Set(),
+        chat: { roomId: "" },
         marks: 0,
       };
       try {
@@ -91,7 +93,7 @@ async function performGroup(run: Run, group: [Step, ...Step[]]): Promise<void> {
 }
 
 async function performOnMatrix(run: Run, { who, text }: Step): Promise<void> {
-  const { names, alias, seen, matrixUser } = run;
+  const { names, alias, seen, chat, matrixUser } = run;
   const user = await matrixUser(who);
   const scene = {
     user,
@@ -108,6 +110,7 @@ async function performOnMatrix(run: Run, { who, text }: Step): Promise<void> {
     alias,
     mark: async () => void (await mark(run)),
     seen,
+    chat,
   };
   await act(
     scene,
@@ -140,6 +143,8 @@ async function performOnXmpp(run: Run, session: Session, group: [Step, ...Step[]
     return text === "nothing" ? expectNothing(run, session) : session.expect(text, names);
   const [, nick] = /^joins as (.+)$/.exec(text) ?? [];
   if (nick !== undefined) return join(session, names, nick);
+  const [, words] = /^has never again heard "(.*)"$/.exec(text) ?? [];
+  if (words !== undefined) return session.assertHeardOnce(words);
   if (text === "is online") return;
   if (text === "disconnects") return session.user.stop();
   throw new Error("no XMPP session can do this");

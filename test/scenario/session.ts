@@ -5,8 +5,7 @@ import { mismatchOf, type Names, parsePattern } from "./pattern.ts";
 
 const mucUser = "http://jabber.org/protocol/muc#user";
 /** Bodies that only show how far things have got. */
-export const isMarker = (stanza: Element): boolean =>
-  stanza.getChildText("body")?.startsWith("marker ") === true;
+const isMarker = (stanza: Element): boolean => stanza.getChildText("body")?.startsWith("marker ") === true;
 
 export interface Session {
   user: XmppUser;
@@ -19,6 +18,8 @@ export interface Session {
   expectAtLast: (pattern: string, names: Names) => Promise<void>;
   /** Nothing may be left to read when the marker has come. */
   expectNothing: (hasMarker: (stanza: Element) => boolean) => Promise<void>;
+  /** @throws where those words came more than once. */
+  assertHeardOnce: (words: string) => void;
   isIn: (room: string) => boolean;
   transcript: () => string;
 }
@@ -75,6 +76,10 @@ export function createSession(user: XmppUser, component: string): Session {
       await user.waitFor(hasMarker);
       const more = heard().slice(read);
       if (more.length > 0) fail("nothing", more.join("\n"));
+    },
+    assertHeardOnce(words) {
+      const times = heard().filter((stanza) => String(stanza).includes(words)).length;
+      if (times !== 1) throw new Error(`heard ${times} times`);
     },
     isIn(room) {
       const own = heard().filter(
