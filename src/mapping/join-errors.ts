@@ -1,5 +1,5 @@
 /** What it means that a room of an XMPP service does not let somebody in: XEP-0045 1.35 §7.2. */
-import type { BareJid } from "../xmpp/jid.ts";
+import { type BareJid, parseBareJid } from "../xmpp/jid.ts";
 import type { StanzaError } from "../xmpp/stanza.ts";
 import { type Failure, failureOfStanzaError } from "./errors.ts";
 
@@ -43,4 +43,18 @@ export function joinRefusalOf(error: StanzaError, muc: BareJid, jid: BareJid): J
 /** With a sentence that says what to do. */
 export function explained(failure: Failure, muc: BareJid, jid: BareJid): Failure {
   return { ...failure, retry: false, sentence: sentences[failure.condition]?.(muc, jid) ?? failure.sentence };
+}
+
+/** Where a room goes on that is no more (XEP-0045 §10.9, RFC 5122). */
+export const successorIn = ({ address = "" }: StanzaError): BareJid | undefined => {
+  const [, path = ""] = /^xmpp:([^?#]+)/i.exec(address) ?? [];
+  return path.includes("@") ? parseBareJid(decoded(path)) : undefined;
+};
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return "";
+  }
 }

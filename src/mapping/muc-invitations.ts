@@ -74,7 +74,9 @@ export interface Decline {
 
 /** Somebody does not come whom an occupant of ours has invited; the room hands it on. */
 export function readDecline(message: Element): Decline | undefined {
-  const decline = message.name === "message" && readChild(message, NS.mucUser, "x")?.getChild("decline");
+  // An occupant who writes to one of ours in private is not the room.
+  const isOfRoom = message.name === "message" && !isFullJid(message.attrs.from);
+  const decline = isOfRoom && readChild(message, NS.mucUser, "x")?.getChild("decline");
   const from = decline ? jidOr(decline.attrs.from) : undefined;
   return decline && from ? { from, reason: textOr(decline.getChildText("reason")) } : undefined;
 }

@@ -1,19 +1,18 @@
 /** Rooms are linked only when somebody who may speak for each side has agreed; this asks them. */
-import type { RoomState } from "../bridge/room-state.ts";
 import type { Addresses } from "../mapping/addresses.ts";
-import type { MatrixClient } from "../matrix/client.ts";
-import type { Content } from "../matrix/event.ts";
 import type { RoomId, UserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
 import type { LinkRequest, LinkRequests } from "../store/request-records.ts";
 import type { RoomLink } from "../store/room-records.ts";
 import type { BareJid, Jid } from "../xmpp/jid.ts";
-import { type LinkChecks, type Linked, nameOf, no, type Party, type Wish } from "./link-checks.ts";
+import { calledOf, type LinkChecks, type Linked, nameOf, no, type Party, type Wish } from "./link-checks.ts";
+import type { LinkWords } from "./link-words.ts";
 import type { Rooms } from "./rooms.ts";
 import type { Visits } from "./visits.ts";
 
 export type Outcome =
   | { kind: "linked"; link: RoomLink }
+  | { kind: "unchanged"; link: RoomLink }
   /** Who has to agree yet, and by which code. */
   | { kind: "asked"; code: string; side: "matrix" | "xmpp" };
 
@@ -21,13 +20,12 @@ export interface AgreementDeps {
   addresses: Addresses;
   checks: LinkChecks;
   linked: Linked;
-  rooms: Pick<Rooms, "link">;
+  rooms: Pick<Rooms, "link" | "unlink" | "setMode">;
+  /** XMPP users who have entered the Matrix room through the bridge are sent to the XMPP room. */
+  moveGuests(roomId: RoomId, muc: BareJid): Promise<void>;
   visits: Visits;
   requests: LinkRequests;
-  matrix: Pick<MatrixClient, "send">;
-  /** A text of the bot's as an event. */
-  contentOf(text: string): Content;
-  txnId(cause: string, part: string): string;
+  words: LinkWords;
   newCode: () => string;
   /** Unix time in milliseconds. */
   now: () => number;
@@ -40,10 +38,8 @@ export interface Agreement {
   /** @param mode where whoever agrees wants that. */
   agree(code: string, by: Party, mode?: RoomLink["mode"]): Promise<Outcome>;
   refuse(code: string, by: Party): Promise<LinkRequest>;
-  /** @throws UndeliverableError where they may not. */
-  mayUnlink(link: RoomLink, by: Party): Promise<void>;
-  /** The Matrix room is told, where it was not the place. */
-  announceEnd(link: RoomLink, by: Party): Promise<void>;
+  /** Ends a link. @param here the Matrix room where that was asked for. @throws UndeliverableError where they may not. */
+  end(link: RoomLink, by: Party, here?: RoomId): Promise<void>;
   /** The bot has nothing to wait for any more in a room that it visits. */
   leaveIfDone(muc: BareJid): Promise<void>;
   /** What waits for an answer. */
@@ -60,24 +56,9 @@ const noRight = (muc: BareJid) =>
   );
 
 export function createAgreement(deps: AgreementDeps): Agreement {
-  const { addresses, checks, linked, rooms, visits, requests, now, log } = deps;
-
-  const titleOf = (state: RoomState): string => {
-    const address = state.canonicalAlias ?? state.roomId;
-    return state.name ? `“${state.name}” (${address})` : address;
-  };
+  const { addresses, checks, linked, rooms, visits, words, requests, now, log } = deps;
 
   const jidOf = (by: Party): Jid => (by.network === "matrix" ? addresses.jidOfUser(by.userId) : by.jid);
-
-  const post = async (roomId: RoomId, text: string, cause: string): Promise<void> => {
-    await deps.matrix.send(
-      addresses.botUserId,
-      roomId,
-      "m.room.message",
-      deps.contentOf(text),
-      deps.txnId(cause, "word"),
-    );
-  };
 
   const leaveIfDone: Agreement["leaveIfDone"] = async (muc) => {
     const others = (await requests.all()).some((one) => one.muc === muc && !one.isRefused);
@@ -101,24 +82,9 @@ export function createAgreement(deps: AgreementDeps): Agreement {
     await requests.remove(code);
     const link = linked.ofRoom(roomId);
     if (!link) throw new Error(`${roomId} was linked with ${muc}, and is not`);
-    log.info("rooms are linked by agreement", { room: roomId, muc, by: askedBy });
+    await words.made(link);
+    await deps.moveGuests(roomId, muc);
     return { kind: "linked", link };
-  };
-
-  const deadline = "within a day";
-  const tellMuc = async ({ code, muc, askedBy, roomId }: LinkRequest): Promise<void> => {
-    const title = titleOf(await checks.stateOf(roomId));
-    const words =
-      `${askedBy} asks to link this room with the Matrix room ${title}: what is said in one would be said in both. ` +
-      `An owner or admin of this room answers ${deadline}: !xmpp agree ${code}, or !xmpp agree ${code} relay, so that the bot alone ` +
-      `speaks for all Matrix users here, or: !xmpp refuse ${code}`;
-    await visits.say(muc, words, deps.txnId(code, "muc"));
-  };
-  const tellMatrix = ({ code, muc, askedBy, roomId }: LinkRequest): Promise<void> => {
-    const words =
-      `${askedBy} asks to link this room with the XMPP room ${muc}: what is said in one would be said in both. ` +
-      `Somebody who may change this room’s settings answers ${deadline}: !xmpp agree ${code}, or: !xmpp refuse ${code}`;
-    return post(roomId, words, code);
   };
 
   /** Links where both sides have agreed; else asks the one that has not. */
@@ -131,10 +97,10 @@ export function createAgreement(deps: AgreementDeps): Agreement {
       // What cannot be entered cannot be linked, and the request would wait for nothing.
       await visits.enter(muc, password);
       await requests.save(request);
-      if (!isAsked) await tellMuc(request);
+      if (!isAsked) await words.askMuc(request);
     } else {
       await requests.save(request);
-      if (!isAsked) await tellMatrix(request);
+      if (!isAsked) await words.askMatrix(request);
     }
     log.info("a link waits for agreement", { code, muc, room: request.roomId, side });
     return { kind: "asked", code, side };
@@ -153,7 +119,7 @@ export function createAgreement(deps: AgreementDeps): Agreement {
   const earlier = async ({ roomId, muc }: Wish): Promise<LinkRequest | undefined> => {
     const before = (await requests.all()).find((one) => one.roomId === roomId && one.muc === muc);
     if (!before || isOld(before)) return undefined;
-    if (before.isRefused) throw no(`${muc} has refused this; ask again tomorrow.`);
+    if (before.isRefused) throw no(`To link this room with ${muc} was refused; ask again tomorrow.`);
     return before;
   };
 
@@ -179,14 +145,29 @@ export function createAgreement(deps: AgreementDeps): Agreement {
     return proceed(request, known);
   };
 
+  /** A crowd of occupants is for those to want whose room it is; fewer of them, for either side. */
+  const changeMode = async (link: RoomLink, mode: RoomLink["mode"], by: Party): Promise<Outcome> => {
+    const { roomId, muc } = link;
+    const ofMatrix = mode === "relay" && (await checks.speaksForRoom(roomId, by));
+    if (!ofMatrix && !by.isAdmin && !(await checks.speaksForMuc(muc, by))) {
+      if (mode === "relay") throw noRight(muc);
+      throw no(`Only an owner or admin of ${muc} can have all Matrix users in there, by saying so there.`);
+    }
+    await rooms.setMode(roomId, mode);
+    await words.modeChanged({ ...link, mode });
+    return { kind: "linked", link: { ...link, mode } };
+  };
+
   return {
     async ask(wish, by) {
       const current = linked.ofRoom(wish.roomId);
-      // A command may come twice.
-      if (current?.muc === wish.muc) return { kind: "linked", link: current };
+      if (current?.muc === wish.muc) {
+        if (wish.mode && wish.mode !== current.mode) return changeMode(current, wish.mode, by);
+        // A command may come twice.
+        return { kind: "unchanged", link: current };
+      }
       await checks.mayBeLinked(wish);
       checks.mayLinkMore(by);
-      await checks.stateOf(wish.roomId);
       if (by.network === "matrix" && !(await checks.speaksForRoom(wish.roomId, by)))
         throw no("It takes the power to change this room’s settings to link it; ask somebody who has it.");
       await checks.isThere(wish.muc);
@@ -205,19 +186,7 @@ export function createAgreement(deps: AgreementDeps): Agreement {
         ...(forMatrix && by.network === "matrix" && { matrixBy: by.userId }),
         ...(forXmpp && { xmppBy: jidOf(by) }),
       };
-      const outcome = await proceed(agreed, request);
-      if (outcome.kind === "linked") {
-        const title = titleOf(await checks.stateOf(roomId));
-        if (by.network === "xmpp")
-          await post(roomId, `This room is linked with ${muc} now: ${by.jid} has agreed.`, `${code}/linked`);
-        else
-          await visits.say(
-            muc,
-            `This room is linked with the Matrix room ${title} now.`,
-            deps.txnId(code, "linked"),
-          );
-      }
-      return outcome;
+      return proceed(agreed, request);
     },
 
     async refuse(code, by) {
@@ -235,20 +204,23 @@ export function createAgreement(deps: AgreementDeps): Agreement {
       else await requests.save({ ...request, isRefused: true });
       // An occupant is answered there before the bot goes.
       if (by.network === "matrix" || !by.occupant) await leaveIfDone(muc);
-      if (by.network === "xmpp" && request.matrixBy)
-        await post(roomId, `${by.jid} has refused to link ${muc} with this room.`, `${request.code}/refused`);
+      if (by.network === "xmpp" && request.matrixBy) await words.refused(request, by.jid);
       log.info("a link was refused", { code: request.code, muc, room: roomId });
       return request;
     },
 
-    async mayUnlink({ roomId, muc }, by) {
-      if (by.isAdmin || (await checks.speaksForRoom(roomId, by)) || (await checks.speaksForMuc(muc, by)))
-        return;
-      throw noRight(muc);
+    async end(link, by, here) {
+      const { roomId, muc } = link;
+      const may =
+        by.isAdmin ||
+        (await checks.speaksForRoom(roomId, by)) ||
+        (await checks.hasItAlone(link, by)) ||
+        (await checks.speaksForMuc(muc, by));
+      if (!may) throw noRight(muc);
+      const who = calledOf(nameOf(by));
+      await words.ending(link, who, here);
+      await rooms.unlink(roomId, `${who} has ended the link with ${muc}.`);
     },
-
-    announceEnd: ({ roomId, muc }, by) =>
-      post(roomId, `${nameOf(by)} has ended the link of this room with ${muc}.`, `${muc}/${now()}`),
     leaveIfDone,
 
     async pending({ roomId, muc }) {

@@ -32,7 +32,9 @@ interface Waiting {
 /** XEP-0045 §15.6.3: it is the receiver's own. */
 export const selfPresence = 110;
 
-const unanswered = () => new StanzaRefusedError({ type: "wait", condition: "remote-server-timeout" });
+/** The condition with which nobody but time has refused. */
+export const unanswered = "remote-server-timeout";
+const noAnswer = () => new StanzaRefusedError({ type: "wait", condition: unanswered });
 
 export function createEntrances({ xmpp, newId, timeoutMs = 30_000 }: EntrancesDeps): Entrances {
   const waiting = new Map<string, Waiting>();
@@ -44,7 +46,7 @@ export function createEntrances({ xmpp, newId, timeoutMs = 30_000 }: EntrancesDe
       let timer: NodeJS.Timeout | undefined;
       const answer = new Promise<OccupantPresence>((resolve, reject) => {
         waiting.set(key, { id, resolve, reject });
-        timer = setTimeout(() => reject(unanswered()), timeoutMs);
+        timer = setTimeout(() => reject(noAnswer()), timeoutMs);
       });
       // Prosody may refuse in its answer to the request, and others some time later.
       answer.catch(() => undefined);
@@ -70,7 +72,7 @@ export function createEntrances({ xmpp, newId, timeoutMs = 30_000 }: EntrancesDe
     },
 
     abandon() {
-      for (const { reject } of waiting.values()) reject(unanswered());
+      for (const { reject } of waiting.values()) reject(noAnswer());
     },
   };
 }

@@ -4,7 +4,7 @@ import type { Speaker } from "../bridge/conversation.ts";
 import type { Attempt, FromXmpp } from "../bridge/from-xmpp.ts";
 import type { MessageParts } from "../bridge/message-parts.ts";
 import { encryptionCause } from "../bridge/tell.ts";
-import { levelOf } from "../config/permissions.ts";
+import { isShutOut } from "../config/permissions.ts";
 import type { Config } from "../config/schema.ts";
 import type { Addresses } from "../mapping/addresses.ts";
 import { isAllFallback } from "../mapping/bodies.ts";
@@ -18,7 +18,7 @@ import type { Log } from "../ops/log.ts";
 import type { RoomLink } from "../store/room-records.ts";
 import type { Store, StoredMessage } from "../store/store.ts";
 import { sentAtOf } from "../xmpp/delay.ts";
-import { type BareJid, bareOf, type Jid, resourceOf } from "../xmpp/jid.ts";
+import { type BareJid, type Jid, resourceOf } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { type Element, readChild, readText } from "../xmpp/stanza.ts";
 import type { LinkedConversations } from "./conversations.ts";
@@ -32,7 +32,10 @@ export interface FromMucDeps {
   store: Pick<Store, "messages">;
   conversations: LinkedConversations;
   reflections: Reflections;
-  puppets: { userOfNick(muc: BareJid, nick: string): UserId | undefined };
+  puppets: {
+    userOfNick(muc: BareJid, nick: string): UserId | undefined;
+    userOfOccupantId(muc: BareJid, occupantId: string): UserId | undefined;
+  };
   /** Whose message it is; their ghost is in the Matrix room afterwards. */
   occupants: { speakerOf(link: RoomLink, stanza: Element): Promise<Speaker> };
   /** A message with a subject and no body. */
@@ -65,8 +68,13 @@ export function createFromMuc(deps: FromMucDeps) {
   const isOwn = async (link: RoomLink, message: Element, stanzaId?: string): Promise<boolean> => {
     const { roomId, muc } = link;
     const { from, id } = message.attrs;
-    const speaker = puppets.userOfNick(muc, resourceOf(from as Jid) ?? "");
     const eventId = eventIdIn(id);
+    const named = puppets.userOfNick(muc, resourceOf(from as Jid) ?? "");
+    const occupantId: unknown = readChild(message, NS.occupantId, "occupant-id")?.attrs.id;
+    const sure = occupantId ? puppets.userOfOccupantId(muc, String(occupantId)) : undefined;
+    // Somebody else can have the nick while one of ours is about to ask for it, or has lost it.
+    const isOther = occupantId && !sure && !eventId && named !== addresses.botUserId;
+    const speaker = sure ?? (isOther ? undefined : named);
     const known = eventId ? await store.messages.ofEvent(roomId, eventId) : [];
     const said = known.find(({ messageId, origin }) => messageId === id && origin === "matrix");
     if (speaker === undefined) {
@@ -79,7 +87,7 @@ export function createFromMuc(deps: FromMucDeps) {
       await store.messages.setStanzaId(roomId, said.eventId, said.part, { id: stanzaId, by: muc });
     reflections.note(muc, String(id));
     // Before the bridge came, another may have had the nick.
-    return eventId !== undefined || !isDelayed(message);
+    return sure !== undefined || eventId !== undefined || !isDelayed(message);
   };
 
   /** The events that are the message already, one for each part. */
@@ -166,7 +174,7 @@ export function createFromMuc(deps: FromMucDeps) {
     if (passedByStanza(message).includes(link.roomId))
       return log.info("left out: it has been in this room before", { cause, muc: link.muc });
     const speaker = await occupants.speakerOf(link, message);
-    if (levelOf(permissions, bareOf(speaker.jid)) === "block")
+    if (isShutOut(permissions, speaker.jid))
       return log.info("left out: its sender may not use this bridge", { cause });
     const there = await known(link, message, speaker, stanzaId);
     if (!mayRepeat && there.length > 0)

@@ -44,6 +44,8 @@ export interface InvitationsDeps {
 }
 
 export interface Invitations {
+  /** Has an XMPP user invited to the MUC. @param by undefined for the bot. */
+  invite(link: RoomLink, by: UserId | undefined, jid: BareJid, reason?: string): Promise<void>;
   /** Whether a message invites a Matrix user to a room of an XMPP service. */
   isOne(message: Element): boolean;
   /** An XMPP user, or a MUC for one, invites a Matrix user. */
@@ -62,6 +64,8 @@ export function createInvitations(deps: InvitationsDeps): Invitations {
   const { botUserId: bot } = addresses;
   /** Who has invited whom, so that a refusal finds them; it is worth no more than that. */
   const inviters = new LRUCache<string, Jid>({ max: 10_000 });
+  /** XMPP users who were invited from Matrix: nobody else has anything to decline. */
+  const invited = new LRUCache<string, true>({ max: 10_000 });
 
   const userFor = (message: Element): UserId | undefined => {
     const userId = addresses.userOfJid(bareOf(message.attrs.to as Jid));
@@ -93,11 +97,11 @@ export function createInvitations(deps: InvitationsDeps): Invitations {
     await matrix.invite(bot, roomId, userId);
   };
 
-  const inviteThere = async (link: RoomLink, event: MatrixEvent, jid: BareJid): Promise<void> => {
+  const invite: Invitations["invite"] = async (link, by, jid, reason) => {
     const { muc, password } = link;
-    const reason = readString(event.content, "reason");
-    const speaksFor = link.mode === "puppets" ? puppets.ensure(link, event.sender) : puppets.ensureBot(link);
-    const from = await speaksFor;
+    const isPuppet = by !== undefined && link.mode === "puppets";
+    const from = isPuppet ? await puppets.ensure(link, by) : await puppets.ensureBot(link);
+    invited.set(`${link.roomId} ${jid}`, true);
     try {
       await xmpp.send(mediatedInvitation(from, muc, jid, reason));
     } catch (error) {
@@ -114,6 +118,8 @@ export function createInvitations(deps: InvitationsDeps): Invitations {
   };
 
   return {
+    invite,
+
     isOne(message) {
       const invitation = readInvitation(message);
       if (!invitation || domainOf(invitation.muc) === component) return false;
@@ -141,7 +147,7 @@ export function createInvitations(deps: InvitationsDeps): Invitations {
         await matrix.leave(ghost, link.roomId, "They are in another room, and have no address outside it.");
         return;
       }
-      await inviteThere(link, event, jid);
+      await invite(link, event.sender, jid, readString(event.content, "reason"));
       log.info("an invitation is on XMPP", { cause: event.event_id, muc: link.muc, to: jid });
       if (!link.isAnonymous) return;
       // There they are somebody whose address nobody is told.
@@ -167,6 +173,11 @@ export function createInvitations(deps: InvitationsDeps): Invitations {
       const jid = bareOf(decline.from);
       const ghost = addresses.ghostOf(jid);
       const membership = (await roomStates.of(bot, link.roomId)).members.get(ghost)?.membership;
+      const isInvited = invited.delete(`${link.roomId} ${jid}`) || membership === "invite";
+      if (!isInvited) {
+        log.info("left out: it declines what nobody has offered", { cause, muc: link.muc });
+        return true;
+      }
       const why = decline.reason ? `: ${decline.reason}` : ".";
       if (membership === "invite") await matrix.leave(ghost, link.roomId, decline.reason ?? "");
       await notice(link.roomId, `${jid} does not come${why}`, cause);

@@ -2,7 +2,8 @@
 import { UndeliverableError } from "../bridge/failure.ts";
 import { createLocks } from "../bridge/locks.ts";
 import { failureOfStanzaError } from "../mapping/errors.ts";
-import { explained, joinRefusalOf } from "../mapping/join-errors.ts";
+import { explained, joinRefusalOf, successorIn } from "../mapping/join-errors.ts";
+import type { OccupantPresence } from "../mapping/muc-presence.ts";
 import { isNickOf, nicksFor } from "../mapping/nicks.ts";
 import type { UserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
@@ -13,8 +14,9 @@ import { type BareJid, bareOf, type FullJid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import type { IqRequests } from "../xmpp/requests.ts";
 import { type Element, readChild, type StanzaError, xml } from "../xmpp/stanza.ts";
-import type { Entrances } from "./entrances.ts";
+import { type Entrances, unanswered } from "./entrances.ts";
 import type { Seat, Seats } from "./seats.ts";
+import type { createSelfPing } from "./self-ping.ts";
 
 export interface JoiningDeps {
   seats: Seats;
@@ -22,17 +24,20 @@ export interface JoiningDeps {
   requests: Pick<IqRequests, "request">;
   bot: UserId;
   jidOf(userId: UserId): FullJid;
+  ping: ReturnType<typeof createSelfPing>;
   /** Where somebody has put them out, and they have not asked again. @throws UndeliverableError */
   throwIfUnwanted(link: RoomLink, userId: UserId): void;
   sendLeave(muc: BareJid, userId: UserId, nick: string, reason?: string): Promise<void>;
   /** What somebody is called in the Matrix room. */
   displayNameOf(link: RoomLink, userId: UserId): Promise<string | undefined>;
   /** XEP-0153: SHA-1 of the picture in hex, "" for none; undefined where it is not known yet. */
-  photoHashOf?(userId: UserId): Promise<string | undefined>;
+  photoHashOf(userId: UserId): Promise<string | undefined>;
   /** What the bot wants to be told of what was said before. */
   historyFor(link: RoomLink, features: ReadonlySet<string>): Promise<Record<string, string>>;
   /** The room is about to tell the bot, once more perhaps, of all who are in it. */
   onBotEntering(link: RoomLink): void;
+  /** The room was destroyed while nobody of ours was in it. */
+  onGone(link: RoomLink, destroyed: NonNullable<OccupantPresence["destroyed"]>): void;
   log: Log;
 }
 
@@ -82,7 +87,7 @@ export function createJoining(deps: JoiningDeps): Joining {
   };
 
   const face = async (userId: UserId, displayName: string | undefined, nick: string): Promise<Element[]> => {
-    const hash = userId === bot ? undefined : await deps.photoHashOf?.(userId).catch(() => undefined);
+    const hash = userId === bot ? undefined : await deps.photoHashOf(userId).catch(() => undefined);
     const photo = xml("photo", {}, ...(hash ? [hash] : []));
     return [
       ...(userId === bot ? [] : [capabilities()]),
@@ -106,16 +111,20 @@ export function createJoining(deps: JoiningDeps): Joining {
     children: Element[],
   ): Promise<StanzaError | undefined> => {
     seats.claim(muc, userId, nick);
+    // Else a bridge that dies now would take its own puppet for a stranger. Of the bot, the room has more to tell.
+    if (userId !== bot) await seats.expect(muc, userId, nick, "in");
     try {
       const presence = await entrances.ask(muc, jidOf(userId), nick, children);
       if (presence.statuses.has(newRoom)) return await unmake(muc, userId, presence.nick);
       seats.arrived(muc, userId, presence.nick);
       return undefined;
     } catch (error) {
+      if (!(error instanceof StanzaRefusedError)) throw error;
       const seat = seats.of(muc, userId);
-      if (seat?.state !== "in" || seat.nick !== nick) seats.disclaim(muc, userId, nick);
-      if (error instanceof StanzaRefusedError) return error.error;
-      throw error;
+      const isTheirs = seat?.state === "in" && seat.nick === nick;
+      // Without an answer they may be in, and the room is about to say so.
+      if (!isTheirs && error.error.condition !== unanswered) seats.disclaim(muc, userId, nick);
+      return error.error;
     }
   };
 
@@ -153,6 +162,15 @@ export function createJoining(deps: JoiningDeps): Joining {
     }
   }
 
+  /** Whom a room does not even answer, though it answers the bot, is not to hold up the others. */
+  const throwIfIgnored = async ({ muc }: RoomLink, userId: UserId): Promise<void> => {
+    const nick = seats.of(muc, bot)?.nick;
+    if (userId === bot || nick === undefined) return;
+    if ((await deps.ping(muc, bot, nick)) !== "in") return;
+    const words = `${muc} does not answer ${bareOf(jidOf(userId))}, who wants to enter it. Write again later, or ask its administrators.`;
+    throw new UndeliverableError("wait", "remote-server-timeout", words);
+  };
+
   const throwRefusal = (link: RoomLink, userId: UserId, error: StanzaError): never => {
     const jid = bareOf(jidOf(userId));
     const refusal = joinRefusalOf(error, link.muc, jid);
@@ -160,7 +178,17 @@ export function createJoining(deps: JoiningDeps): Joining {
     const { type, condition, sentence } =
       refusal.kind === "lasting" ? refusal.failure : explained(failureOfStanzaError(error), link.muc, jid);
     seats.gone(link.muc, userId, refusal.kind === "lasting" && refusal.isBan ? "banned" : "out");
+    if (userId === bot && condition === "gone") {
+      const jid = successorIn(error);
+      deps.onGone(link, { ...(jid && { jid }), ...(error.text && { reason: error.text }) });
+    }
     throw new UndeliverableError(type, condition, sentence);
+  };
+
+  const onRefused = async (link: RoomLink, userId: UserId, error: StanzaError): Promise<never> => {
+    if (error.condition === unanswered) await throwIfIgnored(link, userId);
+    else await seats.save(link.muc, userId);
+    return throwRefusal(link, userId, error);
   };
 
   /** What the bot wants of the past; the others hear of it through Matrix. */
@@ -190,7 +218,7 @@ export function createJoining(deps: JoiningDeps): Joining {
     const displayName = await displayNameOf(link, userId);
     const nicks = nicksOf(link, userId, displayName, seats.of(muc, userId)?.nick);
     if (userId === bot) {
-      await seats.expect(muc, userId, seats.of(muc, userId)?.nick ?? "");
+      await seats.expect(muc, userId, seats.of(muc, userId)?.nick ?? "", "out");
       seats.forgetOthers(muc);
       deps.onBotEntering(link);
     }
@@ -199,7 +227,7 @@ export function createJoining(deps: JoiningDeps): Joining {
       const nick = await reservedNick(muc, userId);
       if (nick) refused = await askWithNicks(link, userId, displayName, [nick], [x]);
     }
-    if (refused) throwRefusal(link, userId, refused);
+    if (refused) await onRefused(link, userId, refused);
     const seat = seats.of(muc, userId);
     if (seat && displayName !== undefined) seat.displayName = displayName;
     log.info("entered a room", { muc, user: userId, nick: seat?.nick });

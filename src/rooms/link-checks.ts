@@ -9,7 +9,7 @@ import type { RoomId, UserId } from "../matrix/ids.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Occupants, RoomLink } from "../store/room-records.ts";
 import { StanzaRefusedError } from "../xmpp/client.ts";
-import { type BareJid, bareOf, domainOf, type Jid, localOf, parseBareJid } from "../xmpp/jid.ts";
+import { type BareJid, bareOf, domainOf, type Jid, localOf, parseBareJid, resourceOf } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import type { IqRequests } from "../xmpp/requests.ts";
 import { readChild, xml } from "../xmpp/stanza.ts";
@@ -60,6 +60,8 @@ export interface LinkChecks {
   mayLinkMore(by: Party): void;
   speaksForRoom(roomId: RoomId, by: Party): Promise<boolean>;
   speaksForMuc(muc: BareJid, by: Party): Promise<boolean>;
+  /** Whether they have opened the portal, and nobody else of Matrix is in it. */
+  hasItAlone(link: RoomLink, by: Party): Promise<boolean>;
 }
 
 /** What somebody must be allowed to set in a room to speak for it (MSC2346). */
@@ -68,6 +70,9 @@ const bridgeState = "m.bridge";
 export const no = (sentence: string): UndeliverableError =>
   new UndeliverableError("cancel", "not-allowed", sentence);
 export const nameOf = (party: Party): UserId | Jid => (party.network === "matrix" ? party.userId : party.jid);
+/** As people are told: an occupant is known by the nick. */
+export const calledOf = (who: UserId | Jid): string =>
+  who.startsWith("@") ? who : (resourceOf(who as Jid) ?? who);
 
 export function createLinkChecks(deps: LinkChecksDeps): LinkChecks {
   const { addresses, component, rules, linked, visits, roomStates, iqs } = deps;
@@ -121,15 +126,21 @@ export function createLinkChecks(deps: LinkChecksDeps): LinkChecks {
       if (!isServiceAllowed(rules.mucServices, domainOf(muc)))
         throw no(`The operator of this bridge does not let rooms of ${domainOf(muc)} be linked.`);
       const [ofRoom, ofMuc] = [linked.ofRoom(roomId), linked.ofMuc(muc)];
-      if (ofRoom) throw no(`This room is linked with ${ofRoom.muc} already; unlink ends that.`);
+      if (ofRoom) throw no(`This room is linked with ${ofRoom.muc} already. To end that: !xmpp unlink`);
       if (ofMuc) {
         const is = ofMuc.kind === "portal" ? "has a portal on Matrix" : "is linked with a Matrix room";
         throw no(
-          `${muc} ${is} already, and can have no other; an admin of the room can say there: !xmpp unlink`,
+          `${muc} ${is} already, and can have no other. An owner or admin of ${muc} can end that by saying there: !xmpp unlink`,
         );
       }
       if (await deps.isDirect(roomId))
         throw no("That is a conversation of two people, which cannot be linked.");
+      const { isEncrypted, successor } = await stateOf(roomId);
+      if (isEncrypted)
+        throw no(
+          "That Matrix room is encrypted, and I cannot read what is said there: link one that is not.",
+        );
+      if (successor) throw no("That Matrix room goes on as another one: link that.");
     },
 
     async isThere(muc) {
@@ -154,7 +165,9 @@ export function createLinkChecks(deps: LinkChecksDeps): LinkChecks {
     mayLinkMore(by) {
       const count = linked.all().filter(({ linkedBy }) => linkedBy === nameOf(by)).length;
       if (!by.isAdmin && count >= rules.maxPerUser)
-        throw no(`You have linked ${count} rooms, and may link no more; unlink one that is not needed.`);
+        throw no(
+          `You have opened or linked as many rooms as one person may (${count}): unlink one that is not needed.`,
+        );
     },
 
     async speaksForRoom(roomId, by) {
@@ -162,6 +175,18 @@ export function createLinkChecks(deps: LinkChecksDeps): LinkChecks {
       const state = await stateOf(roomId);
       const isIn = state.members.get(by.userId)?.membership === "join";
       return isIn && state.maySetState(by.userId, bridgeState);
+    },
+
+    async hasItAlone({ roomId, kind, linkedBy }, by) {
+      if (kind !== "portal" || linkedBy !== nameOf(by)) return false;
+      const { members } = await stateOf(roomId);
+      return [...members].every(
+        ([userId, { membership }]) =>
+          membership !== "join" ||
+          userId === linkedBy ||
+          userId === addresses.botUserId ||
+          addresses.isGhost(userId),
+      );
     },
 
     async speaksForMuc(muc, by) {

@@ -34,11 +34,13 @@ export function createLinkTraces({ addresses, matrix, roomStates, log }: LinkTra
 
     async remove({ roomId, muc, kind }) {
       const ofPortal = [
-        () => matrix.removeAlias(bot, addresses.aliasOf(muc)),
         () => matrix.setState(bot, roomId, markType, {}),
         () => matrix.setState(bot, roomId, "m.room.canonical_alias", {}),
       ];
-      const ofAll = bridgeTypes.map((type) => () => matrix.setState(bot, roomId, type, {}, muc));
+      const ofAll = [
+        () => matrix.removeAlias(bot, addresses.aliasOf(muc)),
+        ...bridgeTypes.map((type) => () => matrix.setState(bot, roomId, type, {}, muc)),
+      ];
       for (const takeAway of [...ofAll, ...(kind === "portal" ? ofPortal : [])]) {
         try {
           await takeAway();

@@ -28,13 +28,6 @@ export function createLinks(store: StoredLinks): Links {
     byMuc.set(link.muc, link);
   };
 
-  const forget = async (roomId: RoomId): Promise<void> => {
-    const link = byRoom.get(roomId);
-    await store.forget(roomId);
-    byRoom.delete(roomId);
-    if (link) byMuc.delete(link.muc);
-  };
-
   return {
     async load() {
       for (const link of await store.all()) remember(link);
@@ -46,11 +39,17 @@ export function createLinks(store: StoredLinks): Links {
       await store.save(link);
       remember(link);
     },
-    forget,
+    async forget(roomId) {
+      const link = byRoom.get(roomId);
+      await store.forget(roomId);
+      byRoom.delete(roomId);
+      if (link) byMuc.delete(link.muc);
+    },
     async move(roomId, link) {
-      // Both rooms of a link are unique, so the old one goes first; a crash in between leaves the room to be linked anew.
-      await forget(roomId);
-      await store.save(link);
+      const before = byRoom.get(roomId);
+      await store.move(roomId, link);
+      byRoom.delete(roomId);
+      if (before) byMuc.delete(before.muc);
       remember(link);
     },
     async setArchiveId(muc, archiveId) {

@@ -55,8 +55,12 @@ type Action = "kick" | "ban" | "unban";
 
 const none: Rank = { affiliation: "none", role: "participant" };
 
-function whyOut({ isBan, reason, actor, statuses }: Kick, muc: BareJid): string {
-  if (statuses.has(321) || statuses.has(322)) {
+/** XEP-0045 §15.6.13 and §15.6.14: somebody is a member no longer, or the room is for members only now. */
+const isForMembers = ({ statuses }: Kick): boolean => statuses.has(321) || statuses.has(322);
+
+function whyOut(kick: Kick, muc: BareJid): string {
+  const { isBan, reason, actor } = kick;
+  if (isForMembers(kick)) {
     return `${muc} is for its members only; ask one of its admins to make you one.`;
   }
   const by = actor ? ` by ${actor}` : "";
@@ -91,14 +95,14 @@ export function createModeration(deps: ModerationDeps): Moderation {
     return jid ? { jid } : { nick };
   };
 
-  /** They are still in the MUC, so they are in the Matrix room too. */
-  const bringBack = async (link: RoomLink, event: MatrixEvent, occupant: Occupant): Promise<void> => {
-    const body = `${occupant.nick} could not be removed from ${link.muc}: neither you nor the bridge may do that there.`;
-    await notice(link.roomId, body, event.event_id);
+  /** Here it holds all the same: a bridge that took it back would go round in circles with a moderating bot. */
+  const tellWhoStays = async (link: RoomLink, event: MatrixEvent, { nick }: Occupant): Promise<void> => {
     const isBan = readString(event.content, "membership") === "ban";
-    const state = await roomStates.of(bot, link.roomId);
-    if (isBan && state.may(bot, "ban")) await matrix.unban(bot, link.roomId, occupant.ghost);
-    if (occupant.isIn && (!isBan || state.may(bot, "ban"))) occupants.settle(link.muc, occupant.key);
+    const here = isBan
+      ? "What they say there is not shown here."
+      : "They are back here when they speak again.";
+    const body = `${nick} could not be removed from ${link.muc}: neither you nor the bridge may do that there. ${here}`;
+    await notice(link.roomId, body, event.event_id);
   };
 
   /** @returns undefined where there is nothing to do on XMPP. */
@@ -157,6 +161,8 @@ export function createModeration(deps: ModerationDeps): Moderation {
         const body = `The bridge was put out: ${why} Nothing crosses until it is let in again. Then write: !xmpp join ${muc}`;
         return notice(roomId, body, newId());
       }
+      // A room that was there before does not become empty with the other; they are told when they write.
+      if (link.kind === "plumbed" && isForMembers(kick)) return;
       const state = await roomStates.of(bot, roomId);
       if (state.members.get(userId)?.membership !== "join") return;
       const action = kick.isBan ? "ban" : "kick";
@@ -183,12 +189,13 @@ export function createModeration(deps: ModerationDeps): Moderation {
         await store.save({ ...current, affiliation: affiliation[kind] });
         return log.info("moderated on XMPP as on Matrix", { cause: event.event_id, muc: link.muc, kind });
       }
-      if (kind !== "unban") return bringBack(link, event, occupant);
+      if (kind !== "unban") return tellWhoStays(link, event, occupant);
       await notice(link.roomId, `${occupant.nick} is still banned from ${link.muc}.`, event.event_id);
     },
 
     async onPowerLevels(link, event) {
       for (const change of ranks.changedBy(event)) await follow(link, event, change);
+      ranks.note(event);
     },
   };
 }

@@ -135,7 +135,9 @@ export function createMucCatchUp(deps: MucCatchUpDeps): MucCatchUp {
       const page = await ask(link.muc, part);
       await take(link, page.carriers);
       count += page.carriers.length;
-      if (page.isComplete || page.last === undefined) return count;
+      // An archive that answers with the same page for ever has said all that it will.
+      const isSame = "after" in part && part.after === page.last;
+      if (page.isComplete || page.last === undefined || isSame) return count;
       part = "since" in part ? { ...part, after: page.last } : { after: page.last, max: pageSize };
     }
   };
@@ -147,7 +149,7 @@ export function createMucCatchUp(deps: MucCatchUpDeps): MucCatchUp {
     while (found.length < count) {
       const page = await ask(muc, { before, max: Math.min(pageSize, count - found.length) });
       found = [...page.carriers, ...found];
-      if (page.isComplete || page.first === undefined) break;
+      if (page.isComplete || page.first === undefined || page.first === before) break;
       before = page.first;
     }
     return found;

@@ -1,6 +1,7 @@
 /** XMPP users in linked MUCs: who is there under which nick, and which ghost stands for each. */
 import { LRUCache } from "lru-cache";
 import type { Speaker } from "../bridge/conversation.ts";
+import { UndeliverableError } from "../bridge/failure.ts";
 import type { Addresses } from "../mapping/addresses.ts";
 import type { OccupantPresence } from "../mapping/muc-presence.ts";
 import type { UserId } from "../matrix/ids.ts";
@@ -18,6 +19,7 @@ import {
 } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { type Element, readChild } from "../xmpp/stanza.ts";
+import type { Faces } from "./faces.ts";
 import type { Exit, GhostMembers } from "./ghost-members.ts";
 import type { Links } from "./links.ts";
 import type { MucInfos } from "./muc-infos.ts";
@@ -30,6 +32,7 @@ export interface OccupantsDeps {
   store: StoredOccupants;
   /** In rooms with more occupants only those are in the Matrix room who have spoken. */
   lazyAbove: number;
+  faces: Faces;
   /** An occupant is there, as this or that. */
   onRank(link: RoomLink, occupant: Occupant): void;
   /** How long somebody who has left may be away before that shows. */
@@ -88,7 +91,8 @@ function signsOf(stanza: Element): Signs {
 }
 
 export function createOccupants(deps: OccupantsDeps): Occupants {
-  const { addresses, links, infos, members, store, lazyAbove, onRank, leaveAfterMs = 30_000, log } = deps;
+  const { addresses, links, infos, members, faces, store, lazyAbove, onRank, log } = deps;
+  const { leaveAfterMs = 30_000 } = deps;
   /** Keys of those who were told of since the bot has entered, by MUC. */
   const told = new Map<BareJid, Set<string>>();
   const realJids = new LRUCache<string, BareJid>({ max: 20_000 });
@@ -129,8 +133,9 @@ export function createOccupants(deps: OccupantsDeps): Occupants {
     const [link, occupant] = [links.ofMuc(muc), await store.ofKey(muc, key)];
     if (!link || !occupant || occupant.affiliation === "outcast") return;
     if (!occupant.isIn) return members.exit(link.roomId, occupant.ghost, { kind: "leave" });
-    if ((await members.isThere(link.roomId, occupant.ghost)) || !(await isLazy(muc)))
-      await members.enter(link.roomId, occupant);
+    if (!(await members.isThere(link.roomId, occupant.ghost)) && (await isLazy(muc))) return;
+    await members.enter(link.roomId, occupant);
+    faces.show(occupant);
   };
 
   const settle = (muc: BareJid, key: string, afterMs = 0, retries = 0): void => {
@@ -140,6 +145,8 @@ export function createOccupants(deps: OccupantsDeps): Occupants {
     const timer = setTimeout(() => {
       timers.delete(id);
       bringIntoLine(muc, key).catch((error) => {
+        // Whom the Matrix room has banned stays outside.
+        if (error instanceof UndeliverableError) return log.debug("an occupant stays out", { muc, error });
         log.warn("the Matrix room does not show an occupant as they are", { muc, error });
         if (retries < mostRetries && !timers.has(id)) settle(muc, key, retryAfterMs, retries + 1);
       });
@@ -190,6 +197,7 @@ export function createOccupants(deps: OccupantsDeps): Occupants {
     if (realJid) realJids.set(`${muc} ${key}`, bareOf(realJid));
     toldIn(muc).add(key);
     const occupant: Occupant = { muc, key, nick, ghost, jid, affiliation, role, isIn: true };
+    faces.hear(occupant, presence.photoHash);
     await replace(known, occupant);
     const current = links.ofMuc(muc);
     if (current && known?.affiliation === "outcast") await members.unban(current.roomId, ghost);
@@ -211,6 +219,7 @@ export function createOccupants(deps: OccupantsDeps): Occupants {
       const occupant: Occupant = { ...before, ghost, jid };
       if (known?.ghost !== ghost) await replace(known, occupant);
       await members.enter(roomId, occupant);
+      faces.show(occupant);
       // Said by somebody who is not there: the message stays, they do not.
       if (!occupant.isIn) settle(muc, key, leaveAfterMs);
       return { ghost: occupant.ghost, jid: occupant.jid, nick };

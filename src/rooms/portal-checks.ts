@@ -45,7 +45,9 @@ export function createPortalChecks(deps: PortalChecksDeps): PortalChecks {
       mayUse(by);
       const count = by === undefined ? 0 : links.all().filter(({ linkedBy }) => linkedBy === by).length;
       if (levelFor(by) !== "admin" && count >= config.maxPerUser)
-        throw no(`You have opened ${count} rooms, and may open no more; unlink one that is not needed.`);
+        throw no(
+          `You have opened or linked as many rooms as one person may (${count}): unlink one that is not needed.`,
+        );
       if (domainOf(muc) === component)
         throw no(`${muc} is an address of this very bridge: it leads to Matrix.`);
       if (localOf(muc) === undefined) throw no(`${muc} is no room, but perhaps a service that has some.`);

@@ -42,7 +42,7 @@ export interface PortalsDeps extends PortalChecksDeps {
     | "state"
   >;
   roomStates: RoomStates;
-  store: Pick<Store, "puppets" | "occupants">;
+  store: Pick<Store, "occupants">;
   occupants: Pick<Occupants, "leaveAll" | "settle">;
   profile: Pick<RoomProfile, "nameOf" | "pictureOf">;
   puppets: {
@@ -160,6 +160,18 @@ export function createPortals(deps: PortalsDeps): Portals {
     );
   };
 
+  /** The alias of the MUC leads to this Matrix room from now on. */
+  const callIt = async (muc: BareJid, roomId: RoomId): Promise<void> => {
+    const alias = addresses.aliasOf(muc);
+    try {
+      await matrix.removeAlias(bot, alias);
+      await matrix.putAlias(bot, alias, roomId);
+    } catch (error) {
+      if (!(error instanceof MatrixError)) throw error;
+      log.info("a room could not be given its alias", { alias, room: roomId, error });
+    }
+  };
+
   /** Whoever asks for a room that the bot was put out of wants it back there. */
   const returnTo = async (link: RoomLink, password: string | undefined): Promise<void> => {
     const isNew = password !== undefined && password !== link.password;
@@ -238,15 +250,11 @@ export function createPortals(deps: PortalsDeps): Portals {
         if (links.ofMuc(link.muc)?.roomId !== link.roomId || links.ofRoom(successor)) return;
         await matrix.joinRoom(bot, successor, via);
         await occupants.leaveAll(link);
-        const [ours, theirs] = [await store.puppets.ofMuc(link.muc), await store.occupants.ofMuc(link.muc)];
+        if (link.kind === "portal") await callIt(link.muc, successor);
         await links.move(link.roomId, { ...link, roomId: successor });
-        for (const puppet of ours) await store.puppets.save(puppet);
-        for (const occupant of theirs) {
-          await store.occupants.save(occupant);
-          if (occupant.isIn) occupants.settle(link.muc, occupant.key);
+        for (const { key, isIn } of await store.occupants.ofMuc(link.muc)) {
+          if (isIn) occupants.settle(link.muc, key);
         }
-        if (link.kind === "portal")
-          await matrix.putAlias(bot, addresses.aliasOf(link.muc), successor).catch(() => undefined);
         log.info("a link follows its Matrix room", { from: link.roomId, room: successor, muc: link.muc });
       }),
 
@@ -254,20 +262,21 @@ export function createPortals(deps: PortalsDeps): Portals {
       locks.run(muc, async () => {
         const moved = { ...link, muc, archiveId: undefined };
         try {
-          if (links.ofMuc(muc)) return false;
+          if (links.ofMuc(muc)) return links.ofMuc(muc)?.roomId === link.roomId;
           checks.mayOpen(muc, undefined);
           moved.isAnonymous = (await checks.look(muc)).isAnonymous;
+          await opening(moved, async () => {
+            await puppets.ensureBot(moved);
+            await puppets.leaveAll(link, "");
+            await occupants.leaveAll(link);
+            await links.move(link.roomId, moved);
+            return moved;
+          });
         } catch (error) {
           if (failureOf(error).retry) throw error;
+          log.info("an XMPP room could not be followed", { from: link.muc, muc, error });
           return false;
         }
-        await puppets.leaveAll(link, "");
-        await occupants.leaveAll(link);
-        await opening(moved, async () => {
-          await puppets.ensureBot(moved);
-          await links.move(link.roomId, moved);
-          return moved;
-        });
         log.info("a link follows its XMPP room", { from: link.muc, muc, room: link.roomId });
         return true;
       }),
@@ -275,8 +284,11 @@ export function createPortals(deps: PortalsDeps): Portals {
     async aliasExists(alias) {
       const muc = addresses.jidOfAlias(alias);
       if (!muc) return false;
+      const isLinked = links.ofMuc(muc) !== undefined;
       try {
-        await open(muc, undefined);
+        const roomId = await open(muc, undefined);
+        // The homeserver asks for what it does not know, as the alias of a room that was there before.
+        if (isLinked) await callIt(muc, roomId);
         return true;
       } catch (error) {
         const { condition, retry } = failureOf(error);

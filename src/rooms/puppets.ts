@@ -46,7 +46,7 @@ export interface PuppetsDeps {
   roomStates: Pick<RoomStates, "of">;
   profileOf(userId: UserId): Promise<Profile | undefined>;
   /** XEP-0153, see `createJoining`. */
-  photoHashOf?(userId: UserId): Promise<string | undefined>;
+  photoHashOf(userId: UserId): Promise<string | undefined>;
   xmpp: Pick<XmppClient, "send">;
   requests: Pick<IqRequests, "request" | "requestAll">;
   /** One of ours, the bot included, was put out by somebody. */
@@ -137,8 +137,10 @@ export function createPuppets(deps: PuppetsDeps): Puppets {
         : ["You were", "Leave this room and join it again to return."];
     throw new UndeliverableError("auth", "forbidden", `${who} ${state} from ${muc}. ${again}`);
   };
+  const ping = createSelfPing({ requests, jidOf });
   const joining = createJoining({
     ...deps,
+    ping,
     seats,
     entrances,
     bot,
@@ -146,6 +148,12 @@ export function createPuppets(deps: PuppetsDeps): Puppets {
     sendLeave,
     throwIfUnwanted,
     displayNameOf,
+    // Not waited for: to leave the room takes its turn behind the attempt to enter it.
+    onGone(link, destroyed) {
+      deps.onDestroyed(link, destroyed).catch((error) => {
+        log.warn("a link could not follow its XMPP room", { muc: link.muc, error });
+      });
+    },
     historyFor: catchUp.historyFor,
   });
   const staying = createStaying({
@@ -154,13 +162,15 @@ export function createPuppets(deps: PuppetsDeps): Puppets {
     joining,
     isMember: async ({ roomId }, userId) =>
       (await roomStates.of(bot, roomId)).members.get(userId)?.membership === "join",
-    ping: createSelfPing({ requests, jidOf }),
+    ping,
     bot,
     log,
   });
 
   const ensure: Puppets["ensure"] = async (link, userId) => {
     throwIfUnwanted(link, userId);
+    // Whoever still is in would speak without hearing an answer.
+    throwIfUnwanted(link, bot);
     return joining.enter(link, userId);
   };
 

@@ -25,6 +25,8 @@ export interface Ranks {
   observe(roomId: RoomId): Promise<void>;
   /** Whose rank somebody on Matrix has changed, and what each of them is now. */
   changedBy(event: MatrixEvent): { userId: UserId; rank: Rank; before: Rank }[];
+  /** What an event has changed is dealt with. */
+  note(event: MatrixEvent): void;
   stop(): void;
 }
 
@@ -101,7 +103,6 @@ export function createRanks({ bot, table, matrix, roomStates, waitMs = 1500, log
 
     changedBy({ room_id: roomId, content }) {
       const earlier = seen.get(roomId);
-      seen.set(roomId, content);
       if (!earlier) return [];
       const [before, after] = [ranksIn(earlier), ranksIn(content)];
       const none = rankOf(
@@ -114,6 +115,10 @@ export function createRanks({ bot, table, matrix, roomStates, waitMs = 1500, log
         const isSame = then.affiliation === now.affiliation && then.role === now.role;
         return isSame ? [] : [{ userId, rank: now, before: then }];
       });
+    },
+
+    note({ room_id: roomId, content }) {
+      seen.set(roomId, content);
     },
 
     stop() {

@@ -170,6 +170,8 @@ export function createRoomProfile(deps: RoomProfileDeps): RoomProfile {
       if ((state.topic ?? "") === subject) return;
       if (subject === "" && nick === "") return;
       const isOurs = nick !== "" && puppets.isOwn(link.muc, { nick });
+      // It comes from the Matrix room, which may be about something else by now.
+      if (isOurs && !isDelayed(message)) return;
       const isAbsent = nick === "" || isOurs || isDelayed(message);
       const by = isAbsent ? undefined : (await speakerOf(link, message)).ghost;
       await set(state, "m.room.topic", { topic: subject }, by);

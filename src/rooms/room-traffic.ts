@@ -9,7 +9,7 @@ import { type MatrixEvent, readString } from "../matrix/event.ts";
 import { localpartOf, parseRoomId, domainOf as serverOf, type UserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
 import type { RoomLink } from "../store/room-records.ts";
-import { type BareJid, bareOf, domainOf, type FullJid, type Jid } from "../xmpp/jid.ts";
+import { type BareJid, bareOf, domainOf, type FullJid, isFullJid, type Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { type Element, readChild } from "../xmpp/stanza.ts";
 import type { Invitations } from "./invitations.ts";
@@ -52,8 +52,12 @@ export interface RoomTrafficDeps {
 /** XEP-0045 §15.6: a change of the configuration, or of who sees real JIDs. */
 const ofConfiguration = new Set(["104", "172", "173"]);
 
-const statusesOf = (message: Element): string[] =>
-  (readChild(message, NS.mucUser, "x")?.getChildren("status") ?? []).map(({ attrs }) => String(attrs.code));
+/** Only the room itself says so, and not an occupant. */
+const isConfigured = (message: Element): boolean =>
+  !isFullJid(message.attrs.from) &&
+  (readChild(message, NS.mucUser, "x")?.getChildren("status") ?? []).some(({ attrs }) =>
+    ofConfiguration.has(String(attrs.code)),
+  );
 
 export function createRoomTraffic(deps: RoomTrafficDeps): Traffic {
   const { addresses, component, botJid, permissions, links, portals, occupants, moderation } = deps;
@@ -88,19 +92,20 @@ export function createRoomTraffic(deps: RoomTrafficDeps): Traffic {
 
   const toBot: Traffic["onStanza"] = async (message, attempt) => {
     const link = await portals.awaited(bareOf(message.attrs.from as Jid));
-    if (!link || message.attrs.type !== "groupchat") return;
-    if (statusesOf(message).some((status) => ofConfiguration.has(status))) await deps.onConfigured(link);
+    if (!link) return;
+    if (isConfigured(message)) await deps.onConfigured(link);
     await puppets.caughtUp(link);
     await messages.onStanza(link, message, attempt);
   };
 
   const onMessage: Traffic["onStanza"] = async (message, attempt) => {
-    if (message.attrs.type !== "error" && message.attrs.to === botJid) return toBot(message, attempt);
-    const link = await portals.awaited(bareOf(message.attrs.from as Jid));
+    const { from, to, type } = message.attrs;
+    if (type === "groupchat") return to === botJid ? toBot(message, attempt) : undefined;
+    const link = await portals.awaited(bareOf(from as Jid));
     if (!link) return;
-    if (message.attrs.type === "error") return messages.onError(link, message, attempt);
+    if (type === "error") return messages.onError(link, message, attempt);
     if (await invitations.onDecline(link, message, attempt)) return;
-    if (String(message.attrs.from).includes("/")) await messages.onPrivate(link, message, attempt);
+    if (to !== botJid && isFullJid(from)) await messages.onPrivate(link, message, attempt);
   };
 
   const onUserIn = async (link: RoomLink, event: MatrixEvent, userId: UserId): Promise<void> => {

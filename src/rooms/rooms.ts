@@ -1,4 +1,6 @@
 /** Rooms that are linked: one Matrix room and one room of an XMPP service, as the bridge's middle sees both. */
+import { createHash } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Avatars } from "../bridge/avatars.ts";
 import type { DirectRooms } from "../bridge/direct-rooms.ts";
 import type { FromXmpp } from "../bridge/from-xmpp.ts";
@@ -16,8 +18,10 @@ import type { Store } from "../store/store.ts";
 import type { XmppClient } from "../xmpp/client.ts";
 import type { BareJid, FullJid, Jid } from "../xmpp/jid.ts";
 import type { IqRequests } from "../xmpp/requests.ts";
+import { type Crowds, createCrowds } from "./crowds.ts";
+import { createFaces } from "./faces.ts";
 import { createGhostMembers } from "./ghost-members.ts";
-import { createInvitations } from "./invitations.ts";
+import { createInvitations, type Invitations } from "./invitations.ts";
 import { createLinks, type Links } from "./links.ts";
 import { createRoomMessages } from "./messages.ts";
 import { createModeration } from "./moderation.ts";
@@ -47,6 +51,8 @@ export interface RoomsDeps {
   roomStates: RoomStates;
   avatars: Pick<Avatars, "typeOf" | "upload">;
   profileOf(userId: UserId): Promise<Profile | undefined>;
+  /** The picture of a Matrix user, as far as it can be had. */
+  photoOf(jid: BareJid): Promise<{ bytes: Buffer } | undefined>;
   messages: MessageParts;
   sendOnce: FromXmpp["sendOnce"];
   converse: FromXmpp["converse"];
@@ -67,7 +73,7 @@ export interface RoomPuppets {
   ensure(link: RoomLink, userId: UserId): Promise<FullJid>;
 }
 
-export interface Rooms extends Traffic {
+export interface Rooms extends Traffic, Pick<Invitations, "invite">, Crowds {
   links: Pick<Links, "ofRoom" | "ofMuc" | "all">;
   puppets: RoomPuppets;
   isLinked(roomId: RoomId): boolean;
@@ -110,9 +116,16 @@ export function createRooms(deps: RoomsDeps): Rooms {
     if (current && current.isAnonymous !== isAnonymous) await links.save({ ...current, isAnonymous });
   };
 
+  const photoHashOf = async (userId: UserId): Promise<string> => {
+    const photo = await deps.photoOf(addresses.jidOfUser(userId));
+    return photo ? createHash("sha1").update(photo.bytes).digest("hex") : "";
+  };
+
   const puppets = createPuppets({
     ...deps,
     links,
+    // Nobody waits at the door for a picture that takes long.
+    photoHashOf: (userId) => Promise.race([photoHashOf(userId), delay(2000, undefined, { ref: false })]),
     onKicked: async (link, userId, kick) => {
       const current = links.ofMuc(link.muc);
       if (current) await moderation.onKicked(current, userId, kick);
@@ -128,7 +141,8 @@ export function createRooms(deps: RoomsDeps): Rooms {
       );
       // A room that was there before has agreed to this MUC, and the other one to nothing.
       const isFollowed = jid !== undefined && link.kind === "portal" && (await portals.moveMuc(link, jid));
-      if (!isFollowed) await portals.unlink(link.roomId, `The XMPP room ${muc} is no more.`);
+      if (!isFollowed && links.ofMuc(muc))
+        await portals.unlink(link.roomId, `The XMPP room ${muc} is no more.`);
     },
     onBotEntering: ({ muc }) => occupants.onEntering(muc),
     async onBotIn({ muc }) {
@@ -149,6 +163,7 @@ export function createRooms(deps: RoomsDeps): Rooms {
     links,
     infos,
     members,
+    faces: createFaces({ ...deps, botJid: puppets.jidOf(bot), store: store.ghostProfiles }),
     store: store.occupants,
     lazyAbove: config.lazyAbove,
     onRank: ({ muc }, { ghost, affiliation, role }) => {
@@ -205,6 +220,8 @@ export function createRooms(deps: RoomsDeps): Rooms {
     open: portals.open,
     link: portals.link,
     unlink: portals.unlink,
+    ...createCrowds({ ...deps, links, puppets }),
+    invite: invitations.invite,
     aliasExists: portals.aliasExists,
     prosodyStarted: puppets.prosodyStarted,
     prosodyReached: puppets.prosodyReached,

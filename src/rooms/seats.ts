@@ -42,8 +42,8 @@ export interface Seats {
   called(muc: BareJid, userId: UserId, occupantId: string): void;
   /** They are in no longer, or not any more by their own wish. */
   gone(muc: BareJid, userId: UserId, state: Exclude<Puppet["state"], "in">): Seat | undefined;
-  /** Writes down that they are about to be in: only what the room then says of it makes it true. */
-  expect(muc: BareJid, userId: UserId, nick: string): Promise<void>;
+  /** Writes down that they are about to be in, as they are to count if the bridge dies before the room says so. */
+  expect(muc: BareJid, userId: UserId, nick: string, state: "in" | "out"): Promise<void>;
   /** Whether it is written down that they are in. */
   isSettled(muc: BareJid, userId: UserId): Promise<boolean>;
   /** Writes down how it is. */
@@ -97,6 +97,16 @@ export function createSeats({ puppets: store, occupants }: Pick<Store, "puppets"
     if (isIn) others.set(look, nick);
     else if (others.get(look) === nick) others.delete(look);
   };
+  const called: Seats["called"] = (muc, userId, occupantId) => {
+    const { occupantIds, idsOfUsers } = tableOf(muc);
+    occupantIds.set(occupantId, userId);
+    idsOfUsers.set(userId, occupantId);
+  };
+  const occupantIdOf: Seats["occupantIdOf"] = (muc, userId) => tables.get(muc)?.idsOfUsers.get(userId);
+  const write = (muc: BareJid, userId: UserId, nick: string, state: Puppet["state"]): Promise<void> => {
+    const occupantId = occupantIdOf(muc, userId);
+    return store.save({ muc, userId, nick, state, ...(occupantId !== undefined && { occupantId }) });
+  };
   const disclaimAll = (muc: BareJid, userId: UserId): void => {
     for (const [nick, claimant] of [...tableOf(muc).nicks]) {
       if (claimant === userId) disclaim(muc, userId, nick);
@@ -107,8 +117,10 @@ export function createSeats({ puppets: store, occupants }: Pick<Store, "puppets"
     async load(mucs) {
       for (const muc of mucs) {
         for (const puppet of await store.ofMuc(muc)) {
-          tableOf(muc).seats.set(puppet.userId, { ...puppet, isHeard: false });
-          if (puppet.state === "in") claim(muc, puppet.userId, puppet.nick);
+          const { userId, nick, state, occupantId } = puppet;
+          tableOf(muc).seats.set(userId, { muc, userId, nick, state, isHeard: false });
+          if (state === "in") claim(muc, userId, nick);
+          if (occupantId !== undefined) called(muc, userId, occupantId);
         }
         for (const { nick, isIn } of await occupants.ofMuc(muc)) other(muc, nick, isIn);
       }
@@ -135,22 +147,19 @@ export function createSeats({ puppets: store, occupants }: Pick<Store, "puppets"
       seats.set(userId, Object.assign(seat, { nick, state: "in" }));
       return seat;
     },
-    occupantIdOf: (muc, userId) => tables.get(muc)?.idsOfUsers.get(userId),
-    called(muc, userId, occupantId) {
-      const { occupantIds, idsOfUsers } = tableOf(muc);
-      occupantIds.set(occupantId, userId);
-      idsOfUsers.set(userId, occupantId);
-    },
+    occupantIdOf,
+    called,
     gone(muc, userId, state) {
       const seat = tables.get(muc)?.seats.get(userId);
       disclaimAll(muc, userId);
       return seat && Object.assign(seat, { state });
     },
-    expect: (muc, userId, nick) => store.save({ muc, userId, nick, state: "out" }),
+    expect: write,
     isSettled: async (muc, userId) => (await store.of(muc, userId))?.state === "in",
     async save(muc, userId) {
       const seat = tables.get(muc)?.seats.get(userId);
-      if (seat) await store.save({ muc, userId, nick: seat.nick, state: seat.state });
+      if (seat) await write(muc, userId, seat.nick, seat.state);
+      else await store.remove(muc, userId);
     },
     async remove(muc, userId) {
       disclaimAll(muc, userId);

@@ -1,13 +1,14 @@
 /** Keeps those of ours in linked rooms who belong there: looks after each restart, each outage and now and then. */
-import pLimit from "p-limit";
+import { LRUCache } from "lru-cache";
+import pLimit, { type LimitFunction } from "p-limit";
 import type { UserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
 import type { RoomLink } from "../store/room-records.ts";
-import type { BareJid } from "../xmpp/jid.ts";
+import { type BareJid, domainOf } from "../xmpp/jid.ts";
 import type { Joining } from "./joining.ts";
 import type { Links } from "./links.ts";
 import type { Seats } from "./seats.ts";
-import type { createSelfPing } from "./self-ping.ts";
+import type { createSelfPing, Whereabouts } from "./self-ping.ts";
 
 export interface StayingDeps {
   links: Pick<Links, "all" | "ofMuc">;
@@ -35,18 +36,22 @@ export interface Staying {
   stop(): void;
 }
 
-/** Rooms and their servers see a crowd come in, not a flood. */
+/** Services see a crowd come in, not a flood; and one that does not answer holds up no other. */
 const atOnce = 4;
+/** Who is lost once more before that comes back more slowly. */
+const steadyAfterMs = 60 * 60_000;
 const usualIntervalMs = 12 * 60_000;
 const usualPauses = [1000, 5000, 20_000, 60_000, 240_000];
 
 export function createStaying(deps: StayingDeps): Staying {
   const { links, seats, joining, ping, bot, log } = deps;
   const { intervalMs = usualIntervalMs, pauses = usualPauses } = deps;
-  const entering = pLimit(atOnce);
+  const services = new Map<string, LimitFunction>();
   const timers = new Set<NodeJS.Timeout>();
   /** Those who wait for the next attempt, by room and user. */
   const returning = new Set<string>();
+  /** How often somebody was lost lately: a room that lets them in and puts them out is not asked every second. */
+  const losses = new LRUCache<string, number>({ max: 10_000, ttl: steadyAfterMs });
   let due: "anew" | "ping" | undefined;
   let running = false;
   let stopped = false;
@@ -60,8 +65,15 @@ export function createStaying(deps: StayingDeps): Staying {
     timers.add(timer.unref());
   };
 
+  const inTurn = <T>(muc: BareJid, work: () => Promise<T>): Promise<T> => {
+    const service = domainOf(muc);
+    const limit = services.get(service) ?? pLimit(atOnce);
+    services.set(service, limit);
+    return limit(work);
+  };
+
   const enter = (link: RoomLink, userId: UserId): Promise<void> =>
-    entering(async () => {
+    inTurn(link.muc, async () => {
       // It may have been unlinked, and they may have left, while others had their turn.
       if (stopped || !links.ofMuc(link.muc)) return;
       if (userId === bot || (await deps.isMember(link, userId))) await joining.enter(link, userId);
@@ -86,15 +98,17 @@ export function createStaying(deps: StayingDeps): Staying {
     });
   };
 
-  const lookAfter = async (link: RoomLink, userId: UserId): Promise<void> => {
+  const lookAfter = async (link: RoomLink, userId: UserId): Promise<Whereabouts> => {
     const { muc } = link;
     const seat = seats.of(muc, userId);
     if (seat?.state === "in") {
-      if ((await ping(muc, userId, seat.nick)) !== "out" || seat.state !== "in") return;
+      const where = await inTurn(muc, () => ping(muc, userId, seat.nick));
+      if (where !== "out" || seat.state !== "in") return where;
       log.info("is in a room no longer, and comes back", { muc, user: userId });
       seats.gone(muc, userId, "out");
     }
     if (isWanted(muc, userId)) await enter(link, userId);
+    return "in";
   };
 
   const lookAt = async (link: RoomLink, anew: boolean): Promise<void> => {
@@ -102,8 +116,9 @@ export function createStaying(deps: StayingDeps): Staying {
     const botSeat = seats.of(muc, bot);
     // Whoever is unwanted stays away; the others are in only where the bot is.
     if (botSeat?.state === "kicked" || botSeat?.state === "banned") return;
-    if (anew || botSeat === undefined) await entering(() => joining.enterAgain(link, bot));
-    else await lookAfter(link, bot);
+    if (anew || botSeat === undefined) await inTurn(muc, () => joining.enterAgain(link, bot));
+    // Where nothing answers the bot, nothing answers the others.
+    else if ((await lookAfter(link, bot)) === "unknown") return;
     const users = seats.all(muc).flatMap(({ userId }) => (userId === bot ? [] : [userId]));
     const looks = users.map((userId) =>
       lookAfter(link, userId).catch((error) => {
@@ -153,7 +168,12 @@ export function createStaying(deps: StayingDeps): Staying {
 
   return {
     look,
-    lost: (muc, userId) => comeBack(muc, userId),
+    lost(muc, userId) {
+      const key = `${muc} ${userId}`;
+      const before = losses.get(key) ?? 0;
+      losses.set(key, before + 1);
+      comeBack(muc, userId, Math.min(before, pauses.length - 1));
+    },
     enterSoon(link, userId) {
       enter(link, userId).catch((error) => {
         log.info("could not enter a room", { muc: link.muc, user: userId, error });
@@ -163,7 +183,7 @@ export function createStaying(deps: StayingDeps): Staying {
     stop() {
       stopped = true;
       for (const timer of timers) clearTimeout(timer);
-      entering.clearQueue();
+      for (const limit of services.values()) limit.clearQueue();
     },
   };
 }

@@ -58,7 +58,7 @@ const isOutside = ({ condition }: StanzaError): boolean =>
   condition === "not-acceptable" || condition === "item-not-found";
 
 const noVoice =
-  "The XMPP room is moderated and gives you no voice. Ask one of its moderators for it, then write again.";
+  "The XMPP room is moderated and gives you no voice. Ask its moderators for it: !xmpp voice. Then write again.";
 
 const sentenceOf = (error: StanzaError): string =>
   error.condition === "forbidden" ? noVoice : failureOfStanzaError(error).sentence;
@@ -172,7 +172,7 @@ export function createToMuc(deps: ToMucDeps) {
     const { event_id: cause, sender, type, content, state_key: stateKey } = event;
     if (stateKey !== undefined || isBot(sender) || addresses.isGhost(sender)) return;
     if (levelOf(permissions, sender) === "block")
-      throw new UndeliverableError("auth", "forbidden", "You may not use this bridge.");
+      throw new UndeliverableError("auth", "forbidden", "You may not use this bridge.", { isRare: true });
     if (!config.relayNotices && readString(content, "msgtype") === "m.notice")
       return log.debug("left out: it is a notice", { cause });
     // What it refers to has to be called as the MUC does.
@@ -211,7 +211,7 @@ export function createToMuc(deps: ToMucDeps) {
     if (isOutside(error) && !sentAgain.has(about)) {
       sentAgain.set(about, true);
       await puppets.rejoin(link, speaker);
-      return onEvent(link, event, false);
+      return onEvent(link, event, attempt.mayRepeat);
     }
     const content = notDelivered(muc, sentenceOf(error), error.text, about);
     await sendOnce({ roomId, ghost: botUserId }, content, attempt);

@@ -27,6 +27,11 @@ export interface RoomLinks {
   save(link: RoomLink): Promise<void>;
   /** Durable; its puppets and occupants are forgotten with it. */
   forget(roomId: RoomId): Promise<void>;
+  /**
+   * Durable: the link of that room is this one from now on, in which one of the two rooms is another. Puppets and
+   * occupants stay with their MUC, and are forgotten with it.
+   */
+  move(roomId: RoomId, link: RoomLink): Promise<void>;
   setArchiveId(muc: BareJid, archiveId: string): Promise<void>;
 }
 
@@ -36,6 +41,8 @@ export interface Puppet {
   userId: UserId;
   nick: string;
   state: "in" | "out" | "kicked" | "banned";
+  /** XEP-0421, once the MUC has told it. */
+  occupantId?: string;
 }
 
 export interface Puppets {

@@ -32,6 +32,7 @@ const readPuppet = (row: Row): Puppet => ({
   userId: row.user_id as UserId,
   nick: String(row.nick),
   state: row.state as Puppet["state"],
+  ...(row.occupant_id !== null && { occupantId: String(row.occupant_id) }),
 });
 
 const readOccupant = (row: Row): Occupant => ({
@@ -61,6 +62,11 @@ const readNick = (row: Row): RoomNick => ({
 
 export function createRoomLinks(db: Database): RoomLinks {
   const first = (row: Row | undefined): RoomLink | undefined => row && readLink(row);
+  const forgetPeople = (roomId: RoomId): void => {
+    const ofRoom = "(select muc from room_links where room_id = ?)";
+    db.run(`delete from puppets where muc in ${ofRoom}`, roomId);
+    db.run(`delete from occupants where muc in ${ofRoom}`, roomId);
+  };
   return {
     ofRoom: async (roomId) => first(db.one("select * from room_links where room_id = ?", roomId)),
     ofMuc: async (muc) => first(db.one("select * from room_links where muc = ?", muc)),
@@ -85,10 +91,16 @@ export function createRoomLinks(db: Database): RoomLinks {
       }),
     forget: (roomId) =>
       db.durably(() => {
-        const ofRoom = "(select muc from room_links where room_id = ?)";
-        db.run(`delete from puppets where muc in ${ofRoom}`, roomId);
-        db.run(`delete from occupants where muc in ${ofRoom}`, roomId);
+        forgetPeople(roomId);
         db.run("delete from room_links where room_id = ?", roomId);
+      }),
+    move: (roomId, link) =>
+      db.durably(() => {
+        const before = db.one("select muc from room_links where room_id = ?", roomId);
+        if (before?.muc !== link.muc) forgetPeople(roomId);
+        const sql =
+          "update room_links set room_id = ?, muc = ?, archive_id = ?, is_anonymous = ? where room_id = ?";
+        db.run(sql, link.roomId, link.muc, link.archiveId ?? null, Number(link.isAnonymous), roomId);
       }),
     setArchiveId: async (muc, archiveId) => {
       await db.soon(() => db.run("update room_links set archive_id = ? where muc = ?", archiveId, muc));
@@ -103,9 +115,10 @@ export function createPuppets(db: Database): Puppets {
       const row = db.one("select * from puppets where muc = ? and user_id = ?", muc, userId);
       return row && readPuppet(row);
     },
-    save: async ({ muc, userId, nick, state }) => {
-      const sql = "insert or replace into puppets (muc, user_id, nick, state) values (?, ?, ?, ?)";
-      await db.soon(() => db.run(sql, muc, userId, nick, state));
+    save: async ({ muc, userId, nick, state, occupantId }) => {
+      const sql =
+        "insert or replace into puppets (muc, user_id, nick, state, occupant_id) values (?, ?, ?, ?, ?)";
+      await db.soon(() => db.run(sql, muc, userId, nick, state, occupantId ?? null));
     },
     remove: async (muc, userId) => {
       await db.soon(() => db.run("delete from puppets where muc = ? and user_id = ?", muc, userId));

@@ -25,6 +25,8 @@ export interface IqRequests {
   requestAll(iq: IqRequest): Promise<IqAnswer>;
   /** An IQ of type result or error has come through the callback: too late for its HTTP call, or unasked for. */
   settle(answer: Element): void;
+  /** IQs that are not answered yet. */
+  outstanding(): number;
   /** Prosody was restarted, so nothing that was asked before will be answered. */
   abandon(): void;
   /** Nothing more is waited for. */
@@ -47,10 +49,12 @@ const usualTimeoutSeconds = 30;
 
 interface Waiting {
   from: Jid;
-  /** What the HTTP call has ended with. */
-  error: unknown;
+  /** What the callback has brought, while the HTTP call goes on or after it. */
+  answer: Promise<IqAnswer>;
   resolve(answer: IqAnswer): void;
   reject(error: unknown): void;
+  /** What the HTTP call has ended with. */
+  error?: unknown;
 }
 
 export function createIqRequests({ xmpp, component, newId, lateMs = 5000 }: IqRequestsDeps): IqRequests {
@@ -58,16 +62,21 @@ export function createIqRequests({ xmpp, component, newId, lateMs = 5000 }: IqRe
   const late = new Map<string, Waiting>();
   let closed = false;
 
-  const waitForLate = async (id: string, from: Jid, error: unknown): Promise<IqAnswer> => {
-    let timer: NodeJS.Timeout | undefined;
+  const expect = (id: string, from: Jid): Waiting => {
+    const { promise: answer, resolve, reject } = Promise.withResolvers<IqAnswer>();
+    answer.catch(() => undefined);
+    const waiting = { from, answer, resolve, reject };
+    late.set(id, waiting);
+    return waiting;
+  };
+
+  const waitForLate = async (waiting: Waiting, error: unknown): Promise<IqAnswer> => {
+    waiting.error = error;
+    const timer = setTimeout(() => waiting.reject(error), lateMs);
     try {
-      return await new Promise((resolve, reject) => {
-        late.set(id, { from, error, resolve, reject });
-        timer = setTimeout(() => reject(error), lateMs);
-      });
+      return await waiting.answer;
     } finally {
       clearTimeout(timer);
-      late.delete(id);
     }
   };
 
@@ -84,23 +93,28 @@ export function createIqRequests({ xmpp, component, newId, lateMs = 5000 }: IqRe
     return limit(async () => {
       const id = newId();
       const iq = xml("iq", { type, from, to, id }, payload);
+      // COMPAT(mod_rest): what another server answers for an occupant comes to the callback at once, and the call hangs.
+      const waiting = expect(id, to);
       try {
         return await xmpp.ask(iq, timeoutSeconds ?? usualTimeoutSeconds);
       } catch (error) {
         const mayComeLate = error instanceof IqTimeoutError || (error instanceof NoAnswerError && error.sent);
         if (!mayComeLate || closed) throw error;
-        return waitForLate(id, to, error);
+        return await waitForLate(waiting, error);
+      } finally {
+        late.delete(id);
       }
     });
   };
 
   const abandon = (): void => {
-    for (const { reject, error } of late.values()) reject(error);
+    for (const { reject, error } of late.values()) if (error !== undefined) reject(error);
   };
 
   return {
     requestAll,
     request: async (iq) => (await requestAll(iq)).result,
+    outstanding: () => limit.activeCount + limit.pendingCount,
 
     settle(answer) {
       const { id, from, type } = answer.attrs;

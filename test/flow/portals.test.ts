@@ -13,7 +13,8 @@ const ghostIn = (nick: string): string =>
 /** The orchard, with Romeo in it, and Juliet in its portal. */
 async function setOrchard(t: TestContext) {
   const scene = await setScene(t);
-  const orchard = scene.prosody.muc("orchard", { name: "Capulet's orchard" });
+  const refuse: Record<string, string> = {};
+  const orchard = scene.prosody.muc("orchard", { name: "Capulet's orchard", refuse });
   orchard.enter("romeo@xmpp.test/balcony", "Romeo");
   const bridge = await scene.start();
   const roomId = await scene.juliet.joinAlias(orchardAlias);
@@ -25,7 +26,7 @@ async function setOrchard(t: TestContext) {
       .timeline(roomId)
       .filter(({ type, state_key }) => type === "m.room.member" && state_key === userId)
       .map(({ content }) => `${content.membership} ${content.displayname ?? ""}`.trim());
-  return { ...scene, ...bridge, orchard, roomId, there, comings };
+  return { ...scene, ...bridge, orchard, refuse, roomId, there, comings };
 }
 
 test("the alias of an XMPP room leads to its portal, whoever asks first", async (t) => {
@@ -202,15 +203,48 @@ test("a subject that may not be changed is told to whoever tried, and no error g
   assert.deepEqual(notice?.content["m.relates_to"], { "m.in_reply_to": { event_id: topic } });
 });
 
-test("a ghost that the room does not let go comes back, and whoever tried is told", async (t) => {
-  const { juliet, orchard, roomId, there, comings, julietHas } = await setOrchard(t);
+test("a ghost whom the XMPP room keeps is back when it speaks, and whoever tried is told", async (t) => {
+  const { juliet, orchard, roomId, there, julietHas } = await setOrchard(t);
   juliet.kick(roomId, ghostIn("romeo"));
   assert.deepEqual(await julietHas(roomId, 1), [
-    `Romeo could not be removed from ${orchard.jid}: neither you nor the bridge may do that there.`,
+    `Romeo could not be removed from ${orchard.jid}: neither you nor the bridge may do that there. They are back here when they speak again.`,
   ]);
-  await waitFor(() => there(ghostIn("romeo")), "Romeo to be back");
-  assert.equal(comings(ghostIn("romeo")).includes("leave"), true);
+  assert.equal(there(ghostIn("romeo")), false);
   assert.equal(orchard.occupants.has("Romeo"), true);
+  orchard.say("Romeo", "I have night's cloak");
+  await waitFor(() => there(ghostIn("romeo")), "Romeo to be back");
+});
+
+test("a ban on Matrix holds there, although the XMPP room keeps the occupant", async (t) => {
+  const { juliet, orchard, roomId, memberships, julietHas, settled } = await setOrchard(t);
+  juliet.ban(roomId, ghostIn("romeo"));
+  assert.deepEqual(await julietHas(roomId, 1), [
+    `Romeo could not be removed from ${orchard.jid}: neither you nor the bridge may do that there. What they say there is not shown here.`,
+  ]);
+  orchard.enter("mercutio@xmpp.test/street", "Mercutio");
+  orchard.say("Romeo", "Banished?");
+  orchard.say("Mercutio", "Good den");
+  await waitFor(() => juliet.received(roomId).includes("Good den"), "Mercutio's message");
+  await settled(roomId);
+  assert.equal(juliet.received(roomId).includes("Banished?"), false);
+  assert.equal(memberships(roomId).get(ghostIn("romeo")), "ban");
+});
+
+test("who declines an invitation that nobody has made says nothing on Matrix", async (t) => {
+  const { orchard, prosody, juliet, roomId, settled } = await setOrchard(t);
+  const user = "http://jabber.org/protocol/muc#user";
+  const decline = (from: string) =>
+    xml(
+      "message",
+      { from, to: `${julietJid}/matrix` },
+      xml("x", { xmlns: user }, xml("decline", { from: "tybalt@xmpp.test" }, xml("reason", {}, "Fools!"))),
+    );
+  await prosody.deliver(decline(orchard.jid));
+  await prosody.deliver(decline(`${orchard.jid}/Romeo`));
+  orchard.say("Romeo", "Peace");
+  await waitFor(() => juliet.received(roomId).includes("Peace"), "what comes next");
+  await settled(roomId);
+  assert.deepEqual(juliet.received(roomId), ["Peace"]);
 });
 
 test("a bridge that was put out says so, and returns when it is asked to", async (t) => {
@@ -239,6 +273,57 @@ test("a room that goes on as another one takes everybody along", async (t) => {
   assert.equal(memberships(roomId).get(ghostIn("romeo")), "leave");
 });
 
+test("a bridge that stops while somebody of its own enters knows them again", async (t) => {
+  const { orchard, there, stop, start, roomId, prosody, homeserver } = await setOrchard(t);
+  const nurse = homeserver.user("nurse");
+  nurse.join(roomId);
+  await waitFor(() => orchard.occupants.has("nurse"), "her to enter");
+  await stop();
+  const { settled } = await start();
+  nurse.sendText(roomId, "Madam!");
+  await waitFor(() => prosody.user("romeo").bodies().includes("Madam!"), "her to be heard");
+  await settled(roomId);
+  assert.deepEqual(orchard.nicks(), ["Causeway", "Romeo", "juliet", "nurse"]);
+  assert.equal(
+    there("@_xmpp_orchard=40conference.xmpp.test=2fid-of-nurse=25hs.test=40bridge.xmpp.test:hs.test"),
+    false,
+  );
+});
+
+test("a room that has moved while the bridge was down is followed", async (t) => {
+  const { prosody, orchard, refuse, juliet, roomId, romeo, stop, start } = await setOrchard(t);
+  const garden = prosody.muc("garden", { name: "The garden" });
+  garden.enter(romeo.fullJid, "Romeo");
+  await stop();
+  orchard.crash();
+  refuse["bridge.xmpp.test"] = `gone xmpp:${garden.jid}?join`;
+  await start();
+  await waitFor(() => garden.nicks().join() === "Causeway,Romeo,juliet", "all to be in the garden");
+  garden.say("Romeo", "Here I am");
+  await waitFor(() => juliet.received(roomId).includes("Here I am"), "Juliet to hear");
+});
+
+test("a room that goes on where nobody of ours may be is linked no more", async (t) => {
+  const { prosody, orchard, juliet, roomId, julietHas, memberships } = await setOrchard(t);
+  const vault = prosody.muc("vault", { refuse: { "bridge.xmpp.test": "registration-required" } });
+  orchard.destroy({ jid: vault.jid });
+  assert.deepEqual(await julietHas(roomId, 1), [
+    `The XMPP room ${orchard.jid} is no more. It goes on as ${vault.jid}.`,
+  ]);
+  await waitFor(() => memberships(roomId).get(bot) === "leave", "the bot to leave");
+  assert.equal(memberships(roomId).get(juliet.userId), "join");
+});
+
+test("an alias that the homeserver has lost leads to the portal again", async (t) => {
+  const { homeserver, roomId } = await setOrchard(t);
+  const path = `/_matrix/client/v3/directory/room/${encodeURIComponent(orchardAlias)}`;
+  await fetch(`${homeserver.url}${path}?user_id=${bot}`, {
+    method: "DELETE",
+    headers: { authorization: `Bearer ${homeserver.asToken}` },
+  });
+  assert.equal(await homeserver.user("nurse").joinAlias(orchardAlias), roomId);
+});
+
 test("after a restart of the bridge everybody is where they were, without a word of it", async (t) => {
   const { juliet, orchard, roomId, stop, start, romeo, comings } = await setOrchard(t);
   const [before, nicks] = [comings(ghostIn("romeo")), orchard.nicks()];
@@ -257,4 +342,26 @@ test("after a restart of the bridge everybody is where they were, without a word
       .map(String),
     [],
   );
+});
+
+test("who has no voice asks the room's moderators for it by a command", async (t) => {
+  const { prosody, juliet, roomId, julietHas } = await setOrchard(t);
+  juliet.sendText(roomId, "!xmpp voice");
+  const [answer] = await julietHas(roomId, 1);
+  assert.match(String(answer), /I have asked the moderators of orchard@conference\.xmpp\.test/);
+  const [asked] = prosody.requests
+    .map(({ body }) => String(body))
+    .filter((body) => body.includes("muc#request"));
+  assert.match(
+    String(asked),
+    /<message from="juliet%hs\.test@bridge\.xmpp\.test\/matrix" to="orchard@conference\.xmpp\.test" id="[^"]+"><x/,
+  );
+});
+
+test("a moderator's address is told to nobody, although the bot may see it", async (t) => {
+  const { orchard, juliet, roomId, memberships } = await setOrchard(t);
+  orchard.exit("juliet", ["307"], [xml("actor", { jid: "romeo@xmpp.test/balcony" })]);
+  await waitFor(() => memberships(roomId).get(juliet.userId) === "leave", "the kick on Matrix");
+  const kick = juliet.timeline(roomId).findLast(({ state_key }) => state_key === juliet.userId);
+  assert.equal(kick?.content.reason, `Kicked from ${orchard.jid}.`);
 });

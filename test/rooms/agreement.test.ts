@@ -8,6 +8,7 @@ import { createMatrixClient } from "../../src/matrix/client.ts";
 import type { RoomId, UserId } from "../../src/matrix/ids.ts";
 import { createAgreement } from "../../src/rooms/agreement.ts";
 import { createLinkChecks, type Party } from "../../src/rooms/link-checks.ts";
+import { createLinkWords } from "../../src/rooms/link-words.ts";
 import { createLinks } from "../../src/rooms/links.ts";
 import { createVisits } from "../../src/rooms/visits.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
@@ -114,11 +115,17 @@ async function setScene(t: TestContext, { owners = ["romeo@xmpp.test"], taken = 
     iqs,
   });
   let codes = 0;
+  const moved: string[] = [];
   const agreement = createAgreement({
     addresses,
     checks,
     linked: links,
     rooms: {
+      unlink: links.forget,
+      async setMode(room, mode) {
+        const link = links.ofRoom(room);
+        if (link) await links.save({ ...link, mode });
+      },
       link: (room, ofXmpp, by, options = {}) =>
         links.save({
           roomId: room,
@@ -133,9 +140,17 @@ async function setScene(t: TestContext, { owners = ["romeo@xmpp.test"], taken = 
     },
     visits,
     requests: store.linkRequests,
-    matrix,
-    contentOf: (body) => ({ msgtype: "m.notice", body }),
-    txnId,
+    moveGuests: async (room, to) => void moved.push(`${room} ${to}`),
+    words: createLinkWords({
+      addresses,
+      checks,
+      visits,
+      matrix,
+      contentOf: (body) => ({ msgtype: "m.notice", body }),
+      txnId,
+      now: () => clock.ms,
+      log,
+    }),
     newCode: () => {
       codes += 1;
       return `C${codes}`;
@@ -150,6 +165,8 @@ async function setScene(t: TestContext, { owners = ["romeo@xmpp.test"], taken = 
     links,
     visits,
     clock,
+    /** Rooms whose guests were sent to the XMPP room. */
+    moved,
     wish: { roomId, muc },
     /** What the bot has said in the XMPP room. */
     words: () => said.flatMap((stanza) => stanza.getChildText("body") ?? []),
@@ -160,14 +177,22 @@ async function setScene(t: TestContext, { owners = ["romeo@xmpp.test"], taken = 
 }
 
 test("somebody with power in the Matrix room whose own address is an owner of the other links them at once", async (t) => {
-  const { agreement, wish, links, words } = await setScene(t, {
+  const { agreement, wish, links, words, moved, person, roomId } = await setScene(t, {
     owners: ["romeo@xmpp.test", "juliet%hs.test@bridge.xmpp.test"],
   });
   const { kind } = await agreement.ask(wish, juliet);
   assert.equal(kind, "linked");
-  assert.deepEqual(words(), []);
+  assert.deepEqual(words(), [
+    `This room is linked with the Matrix room ${roomId} now. To end that: !xmpp unlink`,
+  ]);
+  assert.equal(
+    person.received(roomId).at(-1),
+    `This room is linked with ${muc} now. To end that: !xmpp unlink`,
+  );
+  assert.deepEqual(moved, [`${roomId} ${muc}`]);
   assert.equal(links.ofMuc(muc)?.linkedBy, "@juliet:hs.test");
-  assert.equal((await agreement.ask(wish, juliet)).kind, "linked");
+  assert.equal((await agreement.ask(wish, juliet)).kind, "unchanged");
+  assert.equal(words().length, 1);
 });
 
 test("otherwise the bot asks in the XMPP room once, and only somebody in charge there can agree", async (t) => {
@@ -176,7 +201,10 @@ test("otherwise the bot asks in the XMPP room once, and only somebody in charge 
   assert.deepEqual(await agreement.ask(wish, juliet), asked);
   assert.deepEqual(await agreement.ask(wish, juliet), asked);
   assert.equal(words().length, 1);
-  assert.match(words()[0] ?? "", /^@juliet:hs\.test asks to link .*!xmpp agree C1, or/);
+  assert.match(
+    words()[0] ?? "",
+    /^@juliet:hs\.test asks to link .*\n• !xmpp agree C1\n• !xmpp agree C1 relay –/,
+  );
   await assert.rejects(agreement.agree("C1", mercutio), needsRight);
   await assert.rejects(agreement.agree("C1", nurse), needsRight);
   await assert.rejects(agreement.agree("C7", romeo), /Nobody waits for an answer/);
@@ -201,7 +229,7 @@ test("an owner of another XMPP room speaks for their own only", async (t) => {
 test("where an owner asks, the Matrix room is asked, and somebody with power there agrees", async (t) => {
   const { agreement, wish, links, person, roomId } = await setScene(t);
   assert.deepEqual(await agreement.ask(wish, romeo), { kind: "asked", code: "C1", side: "matrix" });
-  assert.match(person.received(roomId).at(-1) ?? "", /^garden@\S+\/Romeo asks to link this room/);
+  assert.match(person.received(roomId).at(-1) ?? "", /^Romeo asks to link this room/);
   await assert.rejects(agreement.agree("C1", romeo), needsRight);
   assert.equal((await agreement.agree("C1", juliet)).kind, "linked");
   assert.equal(links.ofRoom(roomId)?.muc, muc);
@@ -214,7 +242,7 @@ test("what is refused cannot be asked for again within a day, and the bot leaves
   await agreement.refuse("C1", romeo);
   await agreement.leaveIfDone(muc);
   assert.deepEqual(steps(), [`to ${muc}/Causeway`, `unavailable ${muc}/Causeway`]);
-  await assert.rejects(agreement.ask(wish, juliet), /has refused this; ask again tomorrow/);
+  await assert.rejects(agreement.ask(wish, juliet), /was refused; ask again tomorrow/);
   await assert.rejects(agreement.agree("C1", romeo), /Nobody waits/);
   clock.ms += day + 1;
   assert.equal((await agreement.ask(wish, juliet)).kind, "asked");
@@ -237,6 +265,65 @@ test("the bot takes another name where its own is taken, and goes back after Pro
   await agreement.resume();
   const joined = [`to ${muc}/Causeway`, `to ${muc}/Causeway (bridge)`];
   assert.deepEqual(steps(), [...joined, ...joined]);
+});
+
+test("a link gets another mode by either side for relay, and by the XMPP room's own people for puppets", async (t) => {
+  const { agreement, wish, links, words, person, roomId } = await setScene(t);
+  await agreement.ask(wish, juliet);
+  await agreement.agree("C1", romeo);
+  const ask = (mode: "relay" | "puppets", by: Party) => agreement.ask({ ...wish, mode }, by);
+  await assert.rejects(ask("relay", nurse), needsRight);
+  await assert.rejects(ask("relay", mercutio), needsRight);
+  assert.equal((await ask("puppets", nurse)).kind, "unchanged");
+  assert.equal((await ask("relay", juliet)).kind, "linked");
+  assert.equal(links.ofRoom(roomId)?.mode, "relay");
+  assert.equal(words().at(-1), "The bot speaks for all Matrix users from now on.");
+  assert.equal(person.received(roomId).at(-1), words().at(-1));
+  await assert.rejects(ask("puppets", juliet), /Only an owner or admin of garden@\S+ can have all/);
+  assert.equal((await ask("puppets", romeo)).kind, "linked");
+  assert.equal(links.ofRoom(roomId)?.mode, "puppets");
+});
+
+test("a link is ended by either side, and the other is told while the bot is there", async (t) => {
+  const { agreement, wish, links, words, person, roomId, clock } = await setScene(t);
+  const link = async () => {
+    await agreement.ask(wish, juliet);
+    await agreement.agree((await agreement.pending({}))[0]?.code ?? "", romeo);
+    const made = links.ofRoom(roomId);
+    if (!made) throw new Error("they are not linked");
+    return made;
+  };
+  const first = await link();
+  await assert.rejects(agreement.end(first, nurse), needsRight);
+  await assert.rejects(agreement.end(first, mercutio), needsRight);
+  await agreement.end(first, romeo);
+  assert.equal(person.received(roomId).at(-1), `Romeo has ended the link of this room with ${muc}.`);
+  clock.ms += 1;
+  const second = await link();
+  const told = person.received(roomId).length;
+  await agreement.end(second, juliet, roomId);
+  assert.equal(
+    words().at(-1),
+    `@juliet:hs.test has ended the link of this room with the Matrix room ${roomId}.`,
+  );
+  assert.equal(person.received(roomId).length, told);
+  assert.deepEqual(links.all(), []);
+});
+
+test("a room's name cannot put words into the bot's mouth", async (t) => {
+  const { agreement, wish, words, person, roomId } = await setScene(t);
+  person.send(roomId, "m.room.name", { name: "Garden\n• !xmpp agree C1\u202e" }, "");
+  await agreement.ask(wish, juliet);
+  assert.match(words()[0] ?? "", /the Matrix room “Garden • !xmpp agree C1” \(!/);
+});
+
+test("an encrypted room, and one that goes on elsewhere, cannot be linked", async (t) => {
+  const encrypted = await setScene(t);
+  encrypted.person.send(encrypted.roomId, "m.room.encryption", { algorithm: "m.megolm.v1.aes-sha2" }, "");
+  await assert.rejects(encrypted.agreement.ask(encrypted.wish, juliet), /is encrypted, and I cannot read/);
+  const ended = await setScene(t);
+  ended.person.send(ended.roomId, "m.room.tombstone", { replacement_room: "!next:hs.test" }, "");
+  await assert.rejects(ended.agreement.ask(ended.wish, romeo), /goes on as another one/);
 });
 
 test("what cannot be linked is refused with what to do, and leaves nothing behind", async (t) => {
@@ -266,5 +353,9 @@ test("what cannot be linked is refused with what to do, and leaves nothing behin
     isAnonymous: true,
   });
   await refused({}, juliet, /has a portal on Matrix already/);
-  await refused({ muc: "hall@conference.xmpp.test" as BareJid }, juliet, /may link no more/);
+  await refused(
+    { muc: "hall@conference.xmpp.test" as BareJid },
+    juliet,
+    /as many rooms as one person may \(1\)/,
+  );
 });

@@ -39,6 +39,22 @@ test("what Romeo says is written by his ghost, once, whether it comes live or fr
   assert.equal(seen().length, 2);
 });
 
+test("what an occupant says is not lost while one of ours asks for the same nick", async (t) => {
+  const { hear, nicks } = await setLinkedRoom(t);
+  nicks.set(juliet, "Romeo");
+  const occupantId = xml("occupant-id", { xmlns: NS.occupantId, id: "occupant-1" });
+  const [event] = await hear("Romeo", [body("Soft!"), occupantId], { id: "r1" });
+  assert.equal(event?.content.body, "Soft!");
+});
+
+test("what the bot has said is nobody's message when it comes from the archive", async (t) => {
+  const { hear, nicks } = await setLinkedRoom(t);
+  nicks.set(juliet, "Jule");
+  const occupantId = xml("occupant-id", { xmlns: NS.occupantId, id: "juliets-id" });
+  const delay = xml("delay", { xmlns: NS.delay, from: muc, stamp: "2026-01-02T03:04:05Z" });
+  assert.deepEqual(await hear("Juliet", [body("An answer"), delay, occupantId], { id: "0f3a" }), []);
+});
+
 test("a stanza ID that is not the room's own counts for nothing", async (t) => {
   const { hear, say } = await setLinkedRoom(t);
   const forged = xml("stanza-id", { xmlns: NS.stableId, id: "mine", by: "evil@conference.xmpp.test" });

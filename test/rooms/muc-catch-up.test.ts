@@ -112,6 +112,31 @@ test("a portal begins with the newest messages, and a plumbed room with none", a
   assert.equal(plumbed.links.get(muc)?.archiveId, "200");
 });
 
+test("an archive that answers with the same page for ever is read once", async () => {
+  const asked: string[] = [];
+  const room = setMucRoom(
+    {},
+    {
+      requests: {
+        requestAll: async ({ payload }) => {
+          asked.push(String(valueIn(payload, "after")));
+          const set = xml("set", { xmlns: NS.resultSet }, xml("last", {}, "4"));
+          return {
+            messages: [carrier(payload.attrs.queryid, 4)],
+            result: xml("iq", {}, xml("fin", { xmlns: NS.mam }, set)),
+          };
+        },
+        request: async () =>
+          xml("iq", {}, xml("query", { xmlns: NS.discoInfo }, xml("feature", { var: NS.mam }))),
+      },
+    },
+  );
+  room.links.set(muc, { ...room.link, archiveId: "3" });
+  await room.puppets.ensureBot(room.link);
+  await room.settled();
+  assert.deepEqual(asked, ["3", "4"]);
+});
+
 test("an archive that has forgotten the last message begins anew", async () => {
   const room = archiveOf(20, { kept: 10 });
   room.links.set(muc, { ...room.link, kind: "portal", archiveId: "3" });

@@ -124,6 +124,7 @@ export function setMucRoom(members: Record<string, string> = {}, more: Partial<P
     matrix: { history: async () => ({ events: [], end: undefined }) },
     roomStates: { of: async () => ({ members: memberMap }) as never },
     profileOf: async () => undefined,
+    photoHashOf: async () => undefined,
     xmpp: { send },
     requests: { request, requestAll: async (iq) => ({ result: await request(iq), messages: [] }) },
     async onKicked(_, userId, { isBan, reason }) {

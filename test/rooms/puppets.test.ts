@@ -213,3 +213,49 @@ test("one of ours is known by occupant ID, too, after leaving and whoever has th
   await room.puppets.enter(room.link, juliet);
   assert.ok(!room.puppets.isOwn(muc, { nick: "Juliet", occupantId: "another" }));
 });
+
+test("after a restart somebody who has taken the nick of one of ours is not taken for them", async () => {
+  const room = setMucRoom({ [juliet]: "Juliet" });
+  const mine = { occupantId: "hers" };
+  await room.puppets.ensure(room.link, juliet);
+  room.leave(jidOf(juliet), mine);
+  await room.puppets.enter(room.link, juliet);
+  room.tell(
+    occupantPresence(jidOf(juliet), {
+      room: muc,
+      nick: "Juliet",
+      isUnavailable: false,
+      affiliation: "none",
+      role: "participant",
+      statuses: new Set([110]),
+      ...mine,
+    }),
+  );
+  await room.settled();
+  const after = setMucRoom({ [juliet]: "Juliet" }, { store: room.store });
+  await after.puppets.start();
+  assert.ok(after.puppets.isOwn(muc, { nick: "Juliet", occupantId: "hers" }));
+  assert.ok(!after.puppets.isOwn(muc, { nick: "Juliet", occupantId: "another" }));
+  await after.puppets.stop();
+});
+
+test("nobody of ours speaks in a room that has put the bot out", async () => {
+  const room = setMucRoom({ [juliet]: "Juliet" });
+  await room.puppets.ensure(room.link, juliet);
+  room.leave(botJid, { statuses: new Set([307]) });
+  await assert.rejects(room.puppets.ensure(room.link, juliet), sentence(/^The bridge itself was kicked/));
+});
+
+test("whom a room that answers the bot does not answer is told so, and holds up nobody", async () => {
+  const room = setMucRoom({ [juliet]: "Juliet" });
+  await room.puppets.ensureBot(room.link);
+  room.refusals.set(jidOf(juliet), "remote-server-timeout");
+  await assert.rejects(
+    room.puppets.ensure(room.link, juliet),
+    sentence(/^verona@conference\.xmpp\.test does not answer juliet%hs\.test@bridge\.xmpp\.test/),
+  );
+  room.answers.set(NS.ping, () => {
+    throw new StanzaRefusedError({ type: "wait", condition: "remote-server-timeout" });
+  });
+  await assert.rejects(room.puppets.ensure(room.link, juliet), StanzaRefusedError);
+});

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { suite } from "node:test";
 import type { EventId, RoomId, UserId } from "../../src/matrix/ids.ts";
-import type { Guest, Occupant, RoomLink } from "../../src/store/room-records.ts";
+import type { Guest, Occupant, Puppet, RoomLink } from "../../src/store/room-records.ts";
 import type { BareJid, FullJid, Jid } from "../../src/xmpp/jid.ts";
 import type { Check } from "./contract.ts";
 
@@ -71,6 +71,29 @@ export function testRooms(backend: string, check: Check): void {
       await assert.rejects(store.links.save({ ...link, muc: crypt }));
       await assert.rejects(store.links.save({ ...link, roomId: tomb }));
       assert.deepEqual(await store.links.all(), [changed]);
+    });
+
+    check("a link moves at once, and who is in the MUC stays with that", async ({ store }) => {
+      await store.links.save(link);
+      const puppet: Puppet = {
+        muc: orchard,
+        userId: juliet,
+        nick: "Juliet",
+        state: "in",
+        occupantId: "id-2",
+      };
+      await store.puppets.save(puppet);
+      await store.occupants.save(occupant);
+      const upgraded = { ...link, roomId: tomb };
+      await store.links.move(garden, upgraded);
+      assert.deepEqual(await store.links.all(), [upgraded]);
+      assert.deepEqual(await store.puppets.ofMuc(orchard), [puppet]);
+      assert.deepEqual(await store.occupants.ofMuc(orchard), [occupant]);
+      const elsewhere = { ...upgraded, muc: crypt, archiveId: undefined, isAnonymous: false };
+      await store.links.move(tomb, elsewhere);
+      assert.deepEqual(await store.links.all(), [elsewhere]);
+      assert.deepEqual(await store.puppets.ofMuc(orchard), []);
+      assert.deepEqual(await store.occupants.ofMuc(orchard), []);
     });
 
     check("a link takes its puppets and occupants with it, and nobody else's", async ({ store }) => {

@@ -103,6 +103,8 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
   const messages = (userId: string, roomId: string, query: URLSearchParams): Content => {
     const { senders }: { senders?: string[] } = JSON.parse(query.get("filter") ?? "{}");
     const chosen = rooms.history(userId, roomId).filter(({ sender }) => senders?.includes(sender) ?? true);
+    if (query.get("dir") === "f")
+      return { chunk: chosen.slice(0, Number(query.get("limit") ?? 10)), start: "0" };
     // A token is a place in the room's history, which newer events leave where it is.
     const until = Number(query.get("from") ?? chosen.length);
     const since = Math.max(0, until - Number(query.get("limit") ?? 10));
@@ -152,6 +154,10 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
     if (!room_id) throw new Refusal(404, "M_NOT_FOUND", `Room alias ${alias} not found`);
     return { room_id, servers: [domain] };
   };
+  const name = (alias: string, roomId: string): void => {
+    if (aliases.has(alias)) throw new Refusal(409, "M_UNKNOWN", `Room alias ${alias} already exists`);
+    aliases.set(alias, roomId);
+  };
   const nothing = (done: unknown): Content => (done === undefined ? {} : {});
 
   const room = "/_matrix/client/v3/rooms/([^/]+)";
@@ -168,6 +174,11 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
       ],
       ["POST", "/_matrix/client/v3/createRoom", (u, _p, req) => ({ room_id: createRoom(u, bodyOf(req)) })],
       ["GET", "/_matrix/client/v3/directory/room/([^/]+)", (_u, [alias = ""]) => resolve(alias)],
+      [
+        "PUT",
+        "/_matrix/client/v3/directory/room/([^/]+)",
+        (_u, [alias = ""], req) => nothing(name(alias, String(bodyOf(req).room_id))),
+      ],
       [
         "DELETE",
         "/_matrix/client/v3/directory/room/([^/]+)",

@@ -16,7 +16,7 @@ export interface FakeMucOptions {
   name?: string;
   /** Beside those of every room, such as "muc_membersonly". */
   features?: string[];
-  /** Who may not come in, by bare JID, and the condition that tells them. */
+  /** Who may not come in, by bare JID, and the condition that tells them, with the address behind it if there is one. */
   refuse?: Record<string, string>;
 }
 
@@ -59,8 +59,8 @@ export function createFakeMuc(jid: string, options: FakeMucOptions, hand: (stanz
   const join = (stanza: Element): Element | undefined => {
     const { from, to } = stanza.attrs;
     const nick = resourceOf(to as Jid) ?? "";
-    const condition = refuse[bareOf(from as Jid)];
-    if (condition) return errorReply(stanza, { type: "auth", condition });
+    const [condition, address] = refuse[bareOf(from as Jid)]?.split(" ") ?? [];
+    if (condition) return errorReply(stanza, { type: "auth", condition, ...(address && { address }) });
     if (occupants.has(nick) && occupants.get(nick)?.jid !== from) {
       return errorReply(stanza, { type: "cancel", condition: "conflict" });
     }

@@ -50,6 +50,16 @@ test("an IQ has its own ID, and a time limit of half a minute unless another is 
   assert.deepEqual(all.messages, [ping]);
 });
 
+test("an answer through the callback counts although the HTTP call still waits for one", async () => {
+  const call = Promise.withResolvers<IqAnswer>();
+  const requests = setUp(() => call.promise);
+  const answer = requests.request({ from: juliet, to: romeo, payload: ping });
+  await new Promise((resolve) => setImmediate(resolve));
+  requests.settle(late(`from='${romeo}' id='id1' type='result'`, "<pong/>"));
+  call.reject(new IqTimeoutError());
+  assert.ok((await answer).getChild("pong"));
+});
+
 test("no IQ goes to an address of the bridge or from one of others", async () => {
   const requests = setUp(() => Promise.reject(new Error("it was sent")));
   for (const [from, to] of [
