@@ -8,6 +8,7 @@ import type { MatrixUser } from "../servers/matrix-user.ts";
 import { joinMuc, type MucUser } from "../servers/muc-user.ts";
 import {
   eventsIn,
+  gather,
   hear,
   membersOf,
   openMuc,
@@ -33,12 +34,7 @@ let mercutio: XmppUser;
 before(async () => {
   if (skip) return;
   stage = await startStage();
-  [juliet, nurse, romeo, mercutio] = await Promise.all([
-    stage.matrixUser("juliet"),
-    stage.matrixUser("nurse"),
-    stage.xmppUser("romeo"),
-    stage.xmppUser("mercutio"),
-  ]);
+  ({ juliet, nurse, romeo, mercutio } = await gather(stage));
 });
 after(async () => {
   await stage?.stop();

@@ -17,6 +17,7 @@ const component = "bridge.xmpp.test";
 const waitMs = 30_000;
 let stage: Stage;
 let juliet: MatrixUser;
+let escalus: MatrixUser;
 let romeo: XmppUser;
 
 before(async () => {
@@ -24,10 +25,11 @@ before(async () => {
   stage = await startStage({
     adjust: (config) => ({
       ...config,
-      permissions: { ...config.permissions, "@escalus:hs.test": "admin" },
+      permissions: { ...config.permissions, "@escalus:hs.test": "admin", "prince@xmpp.test": "admin" },
     }),
   });
   juliet = await stage.matrixUser("juliet");
+  escalus = await stage.matrixUser("escalus");
   romeo = await stage.xmppUser("romeo");
 });
 after(async () => {
@@ -117,8 +119,12 @@ test("a room is linked from Matrix once an owner agrees, has its commands on bot
 
   const mercutio = await joinMuc(await stage.xmppUser("mercutio"), `garden@${stage.muc}`, "Mercutio");
   assert.match(await askIn(mercutio, `!xmpp agree ${codeIn(wish)}`), /^Only somebody who may change/);
-  assert.match(await askIn(muc, `!xmpp agree ${codeIn(wish)}`), /are one room now/);
-  await hear(juliet, room, /^This room is linked with garden@conference\.xmpp\.test now/);
+  assert.equal(await askIn(muc, `!xmpp agree ${codeIn(wish)}`), "Done.");
+  await hear(juliet, room, /^This room is linked with garden@conference\.xmpp\.test now\. To end that/);
+  await muc.waitForMessage(
+    `This room is linked with the Matrix room “The Orchard” (${room}) now. To end that: !xmpp unlink`,
+    waitMs,
+  );
 
   await juliet.sendText(room, "O Romeo");
   await muc.waitForMessage("O Romeo", waitMs);
@@ -142,7 +148,11 @@ test("a room is linked from Matrix once an owner agrees, has its commands on bot
   assert.match(await ask(juliet, room, "!xmpp nick Capulet"), /^You are called Capulet in /);
   await muc.waitForPresence("Capulet", undefined, waitMs);
 
-  assert.match(await ask(juliet, room, "!xmpp unlink"), /are not linked any more/);
+  assert.match(await ask(juliet, room, "!xmpp unlink"), /is not linked any more/);
+  await muc.waitForMessage(
+    `@juliet:hs.test has ended the link of this room with the Matrix room “The Orchard” (${room}).`,
+    waitMs,
+  );
   await muc.waitForExit("Capulet", waitMs);
   assert.match(await ask(juliet, room, "!xmpp unlink"), /is not linked with any room/);
   await mercutio.leave();
@@ -153,8 +163,16 @@ test("whoever is an owner on both sides links at once", { skip }, async () => {
   const muc = await openMuc(romeo, `hall@${stage.muc}`, "Romeo");
   await muc.setAffiliation(`juliet%hs.test@${component}`, "owner");
   const room = await openRoom(juliet, "hall");
-  assert.match(await ask(juliet, room, `!xmpp link hall@${stage.muc}`), /are one room now/);
-  assert.match(await ask(juliet, room, `!xmpp link hall@${stage.muc}`), /are one room now/);
+  await juliet.sendText(room, `!xmpp link hall@${stage.muc}`);
+  await hear(juliet, room, /^Done\.$/);
+  await muc.waitForMessage(
+    `This room is linked with the Matrix room “The Orchard” (#hall:hs.test) now. To end that: !xmpp unlink`,
+    waitMs,
+  );
+  assert.match(
+    await ask(juliet, room, `!xmpp link hall@${stage.muc}`),
+    /^It is linked with hall@\S+ already/,
+  );
   const other = await openRoom(juliet);
   assert.match(
     await ask(juliet, other, `!xmpp link hall@${stage.muc}`),
@@ -179,9 +197,17 @@ test("an XMPP owner asks, and somebody with power in the Matrix room agrees", { 
     /Somebody who may change its settings answers there: !xmpp agree/,
   );
   const wish = await hear(juliet, room, /^romeo@xmpp\.test asks to link/);
-  assert.match(await ask(juliet, room, `!xmpp agree ${codeIn(wish)} relay`), /are one room now/);
+  await juliet.sendText(room, `!xmpp agree ${codeIn(wish)} relay`);
+  await hear(juliet, room, /^This room is linked with tomb@\S+ now\. The bot speaks for all Matrix users\./);
   await juliet.sendText(room, "Thy lips are warm");
   await muc.waitForMessage("juliet: Thy lips are warm", waitMs);
+  assert.match(await ask(juliet, room, "!xmpp link puppets"), /^Only an owner or admin of tomb@/);
+  assert.equal(await askIn(muc, "!xmpp link puppets"), "Done.");
+  await muc.waitForPresence("juliet", undefined, waitMs);
+  await juliet.sendText(room, "!xmpp link relay");
+  await muc.waitForExit("juliet", waitMs);
+  await juliet.sendText(room, "O happy dagger");
+  await muc.waitForMessage("juliet: O happy dagger", waitMs);
   await muc.post([xml("body", {}, "!xmpp unlink")]);
   await muc.waitForExit("Causeway", waitMs);
 });
@@ -195,7 +221,7 @@ test("what is refused is not linked, nor asked for again at once", { skip }, asy
   assert.equal(await askIn(muc, `!xmpp refuse ${code}`), `street@${stage.muc} will not be linked.`);
   await hear(juliet, room, /has refused to link street@/);
   await muc.waitForExit("Causeway", waitMs);
-  assert.match(await ask(juliet, room, line), /has refused this; ask again tomorrow/);
+  assert.match(await ask(juliet, room, line), /was refused; ask again tomorrow/);
 });
 
 test("a wish outlives a restart of the bridge, and the bot waits in the room for the answer", {
@@ -207,10 +233,10 @@ test("a wish outlives a restart of the bridge, and the bot waits in the room for
   const code = codeIn(await wishIn(muc));
   await stage.bridge.stop();
   await stage.bridge.start();
-  assert.match(await askIn(muc, `!xmpp agree ${code}`), /are one room now/);
+  assert.equal(await askIn(muc, `!xmpp agree ${code}`), "Done.");
   await juliet.sendText(room, "Good night, good night");
   await muc.waitForMessage("Good night, good night", waitMs);
-  assert.match(await ask(juliet, room, "!xmpp unlink"), /are not linked any more/);
+  assert.match(await ask(juliet, room, "!xmpp unlink"), /is not linked any more/);
 });
 
 test("an XMPP user finds all commands as forms", { skip }, async () => {
@@ -331,7 +357,8 @@ test("people are invited by commands, and leave by them", { skip }, async () => 
   const muc = await openMuc(romeo, `ball@${stage.muc}`, "Romeo");
   await muc.setAffiliation(`juliet%hs.test@${component}`, "owner");
   const room = await openRoom(juliet, "ball");
-  await ask(juliet, room, `!xmpp link ball@${stage.muc}`);
+  await juliet.sendText(room, `!xmpp link ball@${stage.muc}`);
+  await hear(juliet, room, /^Done\.$/);
   assert.equal(await ask(juliet, room, "!xmpp invite benvolio@xmpp.test"), "benvolio@xmpp.test is invited.");
   const mediated = await benvolio.waitFor(({ attrs }) => attrs.from === `ball@${stage.muc}`, waitMs);
   const invite = mediated.getChild("x", "http://jabber.org/protocol/muc#user")?.getChild("invite");
@@ -349,7 +376,10 @@ test("people are invited by commands, and leave by them", { skip }, async () => 
 
   const hall = await juliet.createRoom({ preset: "public_chat", room_alias_name: "feast", invite: [bot] });
   await hear(juliet, hall, /^This is a bridge/);
-  // Alone with the bot it would be a chat with the bot.
+  assert.match(
+    await ask(juliet, hall, "!xmpp status"),
+    /^XMPP users enter it as #feast%hs\.test@bridge\.xmpp\.test$/m,
+  );
   await peter.join(hall);
   assert.match(await ask(juliet, hall, "!xmpp status"), /^This room is not linked/);
   const feast = await joinMuc(romeo, `#feast%hs.test@${component}`, "Romeo");
@@ -359,6 +389,8 @@ test("people are invited by commands, and leave by them", { skip }, async () => 
   );
   assert.match(await askBridge(romeo, "list"), /^• #feast%hs\.test@bridge\.xmpp\.test, you are in$/m);
   assert.match(await ask(juliet, hall, "!xmpp members"), /^From XMPP:\n• Romeo$/);
+  await feast.post([xml("body", {}, "!xmpp members")]);
+  await feast.waitFor((stanza) => /\n[•-] juliet \(@juliet:hs\.test\)/.test(bodyOf(stanza)), waitMs);
   assert.equal(await askBridge(romeo, "leave #feast:hs.test"), `You have left #feast%hs.test@${component}.`);
   await feast.waitForExit("Romeo", waitMs);
   assert.match(await askBridge(romeo, "leave #feast:hs.test"), /^You are not in that room/);
@@ -369,14 +401,13 @@ test("what waits or was given up is listed, tried again and forgotten", { skip }
   await hear(juliet, chat, /^This is a bridge/);
   assert.equal(await ask(juliet, chat, "queue"), "No message waits.");
   assert.equal(await ask(juliet, chat, "parked"), "No message is parked.");
-  assert.match(await ask(juliet, chat, "retry all"), /^There is no such message/);
+  assert.equal(await ask(juliet, chat, "retry all"), "There is none.");
   assert.match(await ask(juliet, chat, "drop 1"), /^There is no such message of yours/);
   assert.equal(await askBridge(romeo, "queue"), "No message waits.");
   assert.equal(await ask(juliet, chat, "status"), "All is well.");
 });
 
 test("an administrator blocks somebody at once, and takes it back", { skip }, async () => {
-  const escalus = await stage.matrixUser("escalus");
   const tybalt = await stage.xmppUser("tybalt");
   const chat = await escalus.createRoom({ is_direct: true, preset: "trusted_private_chat", invite: [bot] });
   await hear(escalus, chat, /^• block WHO/m);
@@ -395,4 +426,62 @@ test("an administrator blocks somebody at once, and takes it back", { skip }, as
     await ask(escalus, chat, "rooms"),
     /^• square@\S+ – \S+: portal by @juliet:hs\.test, puppets/m,
   );
+});
+
+test("whoever is blocked goes at once from where they are, and comes back when that is taken back", {
+  skip,
+}, async () => {
+  const [sampson, gregory] = await Promise.all([stage.matrixUser("sampson"), stage.xmppUser("gregory")]);
+  const chat = await escalus.createRoom({ is_direct: true, preset: "trusted_private_chat", invite: [bot] });
+  await hear(escalus, chat, /^• block WHO/m);
+  const muc = await openMuc(romeo, `brawl@${stage.muc}`, "Romeo");
+  const portal = await sampson.join(portalAlias(`brawl@${stage.muc}`));
+  await muc.waitForPresence("sampson", undefined, waitMs);
+  await juliet.createRoom({ preset: "public_chat", room_alias_name: "brawl" });
+  const guest = await joinMuc(gregory, `#brawl%hs.test@${component}`, "Gregory");
+
+  await ask(escalus, chat, "block @sampson:hs.test");
+  await muc.waitForExit("sampson", waitMs);
+  await sampson.sendText(portal, "I will bite my thumb");
+  await hear(sampson, portal, /You may not use this bridge/);
+  await ask(escalus, chat, "block gregory@xmpp.test");
+  const exit = await guest.waitForExit("Gregory", waitMs);
+  assert.match(String(exit), /code="307"/);
+
+  await ask(escalus, chat, "unblock @sampson:hs.test");
+  await sampson.sendText(portal, "I do bite my thumb");
+  await muc.waitForMessage("I do bite my thumb", waitMs);
+  assert.equal(
+    muc.said().some(([, body]) => body === "I will bite my thumb"),
+    false,
+  );
+});
+
+test("guests of a Matrix room that is linked are sent to the XMPP room", { skip }, async () => {
+  const muc = await openMuc(romeo, `vault@${stage.muc}`, "Romeo");
+  await muc.setAffiliation(`juliet%hs.test@${component}`, "owner");
+  const room = await juliet.createRoom({ preset: "public_chat", room_alias_name: "vault" });
+  const paris = await joinMuc(await stage.xmppUser("paris"), `#vault%hs.test@${component}`, "Paris");
+  await juliet.invite(room, bot);
+  await hear(juliet, room, /^This is a bridge between Matrix and XMPP\.$/m);
+  await juliet.sendText(room, `!xmpp link vault@${stage.muc}`);
+  const exit = await paris.waitForExit("Paris", waitMs);
+  const destroyed = exit.getChild("x", "http://jabber.org/protocol/muc#user")?.getChild("destroy");
+  assert.equal(destroyed?.attrs.jid, `vault@${stage.muc}`);
+});
+
+test("an administrator is one to the bridge alone, and not by what a room says of its occupants", {
+  skip,
+}, async () => {
+  const prince = await stage.xmppUser("prince");
+  assert.match(await askBridge(prince, "rooms"), /^Linked rooms:/);
+  const address = `court@${stage.muc}`;
+  await openMuc(romeo, address, "Romeo", { "muc#roomconfig_whois": "anyone" });
+  await juliet.join(portalAlias(address));
+  const muc = await joinMuc(prince, address, "Prince");
+  await muc.waitForPresence("juliet", undefined, waitMs);
+  assert.match(await askIn(muc, "!xmpp rooms"), /^That is no command/);
+  assert.match(await askIn(muc, "!xmpp unlink"), /^Only somebody who may change/);
+  assert.match(await askBridge(prince, `unlink ${address}`), /is not linked any more/);
+  await muc.waitForExit("Causeway", waitMs);
 });

@@ -222,7 +222,7 @@ async function plumb(local: string, mode: "puppets" | "relay", levels: Record<st
     (await juliet.waitFor((event) => event.room_id === room && matches(event), waitMs)) as Seen;
   await sees(({ sender, content }) => sender === bot && content.msgtype === "m.notice");
   await juliet.sendText(room, `!xmpp link ${address} ${mode}`);
-  await sees(({ content }) => /are one room now/.test(String(content.body)));
+  await sees(({ content }) => /^This room is linked with/.test(String(content.body)));
   return {
     address,
     romeo,

@@ -6,7 +6,15 @@ import { serversMissing } from "../servers/location.ts";
 import type { MatrixUser } from "../servers/matrix-user.ts";
 import { joinMuc, type MucUser } from "../servers/muc-user.ts";
 import { typeOf } from "../servers/muc-view.ts";
-import { hear, openMuc, portalAlias, saidIn, waitForMembers } from "../servers/room-scene.ts";
+import {
+  gather,
+  hear,
+  type Meeting,
+  meetInPortal,
+  type People,
+  saidIn,
+  waitForMembers,
+} from "../servers/room-scene.ts";
 import { type Stage, startStage } from "../servers/stage.ts";
 import type { XmppUser } from "../servers/xmpp-user.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -16,6 +24,7 @@ const timeout = 180_000;
 const waitMs = 60_000;
 const component = "bridge.xmpp.test";
 let stage: Stage;
+let people: People;
 let juliet: MatrixUser;
 let nurse: MatrixUser;
 let romeo: XmppUser;
@@ -24,37 +33,19 @@ let mercutio: XmppUser;
 before(async () => {
   if (skip) return;
   stage = await startStage();
-  [juliet, nurse, romeo, mercutio] = await Promise.all([
-    stage.matrixUser("juliet"),
-    stage.matrixUser("nurse"),
-    stage.xmppUser("romeo"),
-    stage.xmppUser("mercutio"),
-  ]);
+  people = await gather(stage);
+  ({ juliet, nurse, romeo, mercutio } = people);
 });
 after(async () => {
   await stage?.stop();
 });
 
-interface Scene {
-  room: string;
-  roomId: string;
-  r: MucUser;
-  m: MucUser;
-}
-
-/** Two of each network in a portal. */
-async function meet(name: string): Promise<Scene> {
-  const room = `${name}@${stage.muc}`;
-  const r = await openMuc(romeo, room, "Romeo");
-  const m = await joinMuc(mercutio, room, "Mercutio");
-  const roomId = await juliet.join(portalAlias(room));
-  await nurse.join(portalAlias(room));
-  await waitForMembers(juliet, roomId, ["Mercutio", "Romeo", "juliet", "nurse"]);
-  for (const user of [r, m])
-    for (const nick of ["juliet", "nurse"]) await user.waitForPresence(nick, undefined, waitMs);
-  await r.say("Here we are");
-  await hear(juliet, roomId, "Here we are");
-  return { room, roomId, r, m };
+/** In a portal, where everybody has heard everybody. */
+async function meet(name: string): Promise<Meeting> {
+  const meeting = await meetInPortal(people, name);
+  await meeting.r.say("Here we are");
+  await hear(juliet, meeting.roomId, "Here we are");
+  return meeting;
 }
 
 /** What was watched, for another look at the end. */
@@ -106,11 +97,12 @@ const bodies = async (user: MatrixUser, roomId: string): Promise<string[]> =>
   (await saidIn(user, roomId)).map(([, body]) => body);
 
 /** A word each way that all have to hear, after which everything before has come. */
-async function finish({ roomId, r, m }: Scene, word: string): Promise<void> {
+async function finish({ roomId, r, m }: Meeting, word: string): Promise<void> {
   await untilTaken(() => juliet.sendText(roomId, `${word} of Juliet`));
   for (const user of [r, m]) await user.waitForMessage(`${word} of Juliet`, waitMs);
   await r.say(`${word} of Romeo`);
   for (const user of [juliet, nurse]) await hear(user, roomId, `${word} of Romeo`);
+  await m.waitForMessage(`${word} of Romeo`, waitMs);
 }
 
 test("a bridge that is stopped and started while nobody speaks is not seen by anybody", {
@@ -236,7 +228,7 @@ test("a restart of Synapse is not seen on XMPP, and what was said there comes on
 });
 
 /** Romeo and Mercutio as guests of a Matrix room. */
-async function host(name: string): Promise<Scene> {
+async function host(name: string): Promise<Meeting> {
   const roomId = await juliet.createRoom({ preset: "public_chat", name, room_alias_name: name });
   await nurse.join(roomId);
   const room = `#${name}%hs.test@${component}`;

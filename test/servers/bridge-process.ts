@@ -11,7 +11,9 @@ export interface BridgeProcess {
   /** The process ID while it runs. */
   pid: () => number | undefined;
   /** Resolves once `/health/ready` says so, or at once where `untilReady` is false. */
-  start: (untilReady?: boolean) => Promise<void>;
+  start: (untilReady?: boolean, circumstances?: Circumstances) => Promise<void>;
+  /** Resolves when the process has ended, by whatever hand, with its exit code or its signal. */
+  ended: () => Promise<number | NodeJS.Signals | null>;
   /** SIGTERM; resolves with the exit code. */
   stop: () => Promise<number | null>;
   /** SIGKILL. */
@@ -19,6 +21,15 @@ export interface BridgeProcess {
   /** All that it has logged so far, over all its runs. */
   log: () => string;
   health: () => Promise<unknown>;
+}
+
+/** What a run finds, beside its configuration. */
+export interface Circumstances {
+  /** Arguments of Node, ahead of the launcher. */
+  nodeArguments?: string[];
+  environment?: Record<string, string>;
+  /** A program that starts the bridge, with its arguments. */
+  within?: string[];
 }
 
 const launcher = fileURLToPath(new URL("../../bin/causeway.js", import.meta.url));
@@ -47,11 +58,13 @@ export function createBridgeProcess({ configFile, adminUrl, logFile }: BridgePro
     adminUrl,
     logFile,
     pid: () => child?.pid,
-    async start(untilReady = true) {
+    async start(untilReady = true, { nodeArguments = [], environment, within = [] } = {}) {
       const output = openSync(logFile, "a");
-      const started = spawn(process.execPath, [launcher, "run", "--config", configFile], {
+      const command = [...within, process.execPath, ...nodeArguments, launcher, "run", "--config", configFile];
+      const [program = "", ...given] = command;
+      const started = spawn(program, given, {
         stdio: ["ignore", output, output],
-        env: { PATH: process.env.PATH, HOME: process.env.HOME },
+        env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment },
       });
       closeSync(output);
       child = started;
@@ -66,6 +79,10 @@ export function createBridgeProcess({ configFile, adminUrl, logFile }: BridgePro
         if (Date.now() > deadline) throw new Error(`Causeway was not ready in time:\n${log()}`);
         await delay(30);
       }
+    },
+    async ended() {
+      if (child && child.exitCode === null && child.signalCode === null) await once(child, "exit");
+      return child?.exitCode ?? child?.signalCode ?? null;
     },
     stop: () => end("SIGTERM"),
     async kill() {

@@ -66,7 +66,7 @@ export interface MucUser {
 }
 
 /** The rejected error stanza, as its type and condition. */
-export class MucRefusal extends Error {
+class MucRefusal extends Error {
   readonly stanza: Element;
   constructor(stanza: Element) {
     const error = stanza.getChild("error");

@@ -21,7 +21,7 @@ export function statusesOf(stanza: Element): string[] {
   return statuses.map(({ attrs }) => String(attrs.code));
 }
 
-export function occupantOf(presence: Element): MucOccupant {
+function occupantOf(presence: Element): MucOccupant {
   const item = presence.getChild("x", mucUser)?.getChild("item")?.attrs ?? {};
   return {
     nick: String(presence.attrs.from).replace(/^[^/]*\//, ""),

@@ -3,10 +3,54 @@ import { waitFor } from "../support/wait-for.ts";
 import type { SyncEvent } from "./matrix-sync.ts";
 import type { MatrixUser } from "./matrix-user.ts";
 import { joinMuc, type MucUser } from "./muc-user.ts";
+import type { Stage } from "./stage.ts";
 import type { XmppUser } from "./xmpp-user.ts";
 
 const waitMs = 40_000;
 const roomPath = (id: string) => `/_matrix/client/v3/rooms/${encodeURIComponent(id)}`;
+
+export interface People {
+  stage: Stage;
+  juliet: MatrixUser;
+  nurse: MatrixUser;
+  romeo: XmppUser;
+  mercutio: XmppUser;
+}
+
+/** Two of each network. */
+export async function gather(stage: Stage): Promise<People> {
+  const [juliet, nurse, romeo, mercutio] = await Promise.all([
+    stage.matrixUser("juliet"),
+    stage.matrixUser("nurse"),
+    stage.xmppUser("romeo"),
+    stage.xmppUser("mercutio"),
+  ]);
+  return { stage, juliet, nurse, romeo, mercutio };
+}
+
+/** A room that is on both networks. */
+export interface Meeting {
+  /** Its address for XMPP users. */
+  room: string;
+  roomId: string;
+  /** Romeo and Mercutio in it. */
+  r: MucUser;
+  m: MucUser;
+}
+
+/** All four in the portal of a new XMPP room, each seen by all. */
+export async function meetInPortal(people: People, name: string): Promise<Meeting> {
+  const { stage, juliet, nurse, romeo, mercutio } = people;
+  const room = `${name}@${stage.muc}`;
+  const r = await openMuc(romeo, room, "Romeo");
+  const m = await joinMuc(mercutio, room, "Mercutio");
+  const roomId = await juliet.join(portalAlias(room));
+  await nurse.join(portalAlias(room));
+  await waitForMembers(juliet, roomId, ["Mercutio", "Romeo", "juliet", "nurse"]);
+  for (const user of [r, m])
+    for (const nick of ["juliet", "nurse"]) await user.waitForPresence(nick, undefined, waitMs);
+  return { room, roomId, r, m };
+}
 
 /** A new room of Prosody's that lasts, with its owner in it. */
 export async function openMuc(
