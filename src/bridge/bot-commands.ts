@@ -3,6 +3,7 @@ import { createAdminCommands, loadBlocks } from "../commands/admin.ts";
 import type { Caller, Command } from "../commands/command.ts";
 import { createLinkCommands } from "../commands/link.ts";
 import { noticeOf } from "../commands/notice.ts";
+import { createOccupantCommands } from "../commands/occupant.ts";
 import { createPeopleCommands } from "../commands/people.ts";
 import { createQueueCommands, type QueueCommandsDeps } from "../commands/queue.ts";
 import { createRoomCommands } from "../commands/rooms.ts";
@@ -17,6 +18,7 @@ import type { RoomId, UserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
 import { createAgreement } from "../rooms/agreement.ts";
 import { createLinkChecks, type Linked } from "../rooms/link-checks.ts";
+import { createLinkWords } from "../rooms/link-words.ts";
 import type { Rooms } from "../rooms/rooms.ts";
 import { createVisits, type Visits } from "../rooms/visits.ts";
 import type { Guest, RoomLink } from "../store/room-records.ts";
@@ -38,7 +40,7 @@ export interface BotCommandsDeps extends Pick<QueueCommandsDeps, "wake" | "retry
   permissions: Permissions;
   /** Made after this, and needed only once a command is given. */
   rooms(): Rooms;
-  gateway(): Pick<Gateway, "onStanza">;
+  gateway(): Pick<Gateway, "onStanza" | "moveGuests" | "putOutBlocked">;
   directRooms: DirectRooms;
   ghosts: Ghosts;
   roomStates: RoomStates;
@@ -50,6 +52,7 @@ export interface BotCommandsDeps extends Pick<QueueCommandsDeps, "wake" | "retry
   xmpp: XmppClient;
   requests: IqRequests;
   txnId(cause: string, part: string): string;
+  newId: () => string;
   newCode: () => string;
   /** Unix time in milliseconds. */
   now: () => number;
@@ -72,6 +75,11 @@ export interface BotCommands {
   stop(): void;
 }
 
+type CommandedRooms = Pick<
+  Rooms,
+  "open" | "link" | "unlink" | "setMode" | "putOutBlocked" | "invite" | "links" | "puppets"
+>;
+
 const hour = 60 * 60 * 1000;
 
 export function createBotCommands(deps: BotCommandsDeps): BotCommands {
@@ -84,10 +92,13 @@ export function createBotCommands(deps: BotCommandsDeps): BotCommands {
     ofMuc: (muc) => links().ofMuc(muc),
     all: () => links().all(),
   };
-  const rooms: Pick<Rooms, "open" | "link" | "unlink" | "links" | "puppets"> = {
+  const rooms: CommandedRooms = {
     open: (...args) => deps.rooms().open(...args),
     link: (...args) => deps.rooms().link(...args),
     unlink: (...args) => deps.rooms().unlink(...args),
+    setMode: (...args) => deps.rooms().setMode(...args),
+    putOutBlocked: () => deps.rooms().putOutBlocked(),
+    invite: (...args) => deps.rooms().invite(...args),
     links: linked,
     puppets: {
       nickOf: (...args) => deps.rooms().puppets.nickOf(...args),
@@ -111,17 +122,25 @@ export function createBotCommands(deps: BotCommandsDeps): BotCommands {
     isDirect: async (roomId: RoomId) => (await deps.directRooms.ofRoom(roomId)) !== undefined,
     iqs: requests,
   });
-  const agreement = createAgreement({ ...shared, checks, requests: store.linkRequests, contentOf: noticeOf });
+  const agreement = createAgreement({
+    ...shared,
+    checks,
+    requests: store.linkRequests,
+    moveGuests: (roomId, muc) => deps.gateway().moveGuests(roomId, muc),
+    words: createLinkWords({ ...shared, checks, contentOf: noticeOf }),
+  });
 
-  const healthOf = async (link: RoomLink): Promise<RoomHealth> => {
-    const puppets = (await store.puppets.ofMuc(link.muc)).filter(({ state }) => state === "in");
-    const isBot = ({ userId }: { userId: UserId }): boolean => userId === addresses.botUserId;
-    return {
-      link,
-      isHeard: puppets.some(isBot),
-      fromXmpp: (await store.occupants.ofMuc(link.muc)).filter(({ isIn }) => isIn).length,
-      fromMatrix: puppets.filter((puppet) => !isBot(puppet)).length,
-    };
+  const healthOf = async (link: RoomLink): Promise<RoomHealth> => ({
+    link,
+    ...(await store.overview.occupancyOf(link.muc, addresses.botUserId)),
+  });
+  const doorOf = async (roomId: RoomId) => {
+    const guests = await store.guests.ofRoom(roomId);
+    const state = await roomStates.of(addresses.botUserId, roomId);
+    const isOpen = state.joinRule === "public" && config.rooms.access.gateway !== "nobody";
+    if (!isOpen && guests.length === 0) return undefined;
+    const people = new Set(guests.map(({ ghost }) => ghost));
+    return { address: addresses.jidOfRoom(state.canonicalAlias ?? roomId), guests: people.size };
   };
   const pending = async ({ place = {} }: Caller): Promise<string[]> =>
     (await agreement.pending(place)).map(
@@ -145,6 +164,7 @@ export function createBotCommands(deps: BotCommandsDeps): BotCommands {
   return {
     list: [
       ...createRoomCommands({ ...shared, leaveAs }),
+      ...createOccupantCommands({ ...shared, bot: addresses.botUserId }),
       ...createLinkCommands({ ...shared, agreement }),
       ...createPeopleCommands({ ...shared, directRooms: deps.directRooms, ask }),
       createStatus({
@@ -153,10 +173,18 @@ export function createBotCommands(deps: BotCommandsDeps): BotCommands {
         queued: store.lanes.queued,
         targets,
         healthOf,
+        doorOf,
         pending,
       }),
       ...createQueueCommands({ lanes: store.lanes, wake: deps.wake, retryNow: deps.retryNow, now }),
-      ...createAdminCommands({ ...shared, configured: config.permissions }),
+      ...createAdminCommands({
+        ...shared,
+        configured: config.permissions,
+        async putOutBlocked() {
+          await rooms.putOutBlocked();
+          await deps.gateway().putOutBlocked();
+        },
+      }),
     ],
     botJid,
     linked,

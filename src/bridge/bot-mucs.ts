@@ -2,7 +2,7 @@
 import { afterPrefix, withoutQuotation } from "../commands/chat.ts";
 import type { Caller } from "../commands/command.ts";
 import type { Commands } from "../commands/commands.ts";
-import { levelOf, type Permissions } from "../config/permissions.ts";
+import { isShutOut, type Permissions } from "../config/permissions.ts";
 import type { RateLimit } from "../http/rate-limit.ts";
 import type { Log } from "../ops/log.ts";
 import type { Linked } from "../rooms/link-checks.ts";
@@ -57,17 +57,16 @@ export function createMucCommands(deps: MucCommandsDeps): Traffic {
     if ((await deps.puppets.ofMuc(muc)).some((puppet) => puppet.nick === nick)) return undefined;
     const known = linked.ofMuc(muc) && (await deps.occupants.ofNick(muc, nick));
     const visitor = visits.occupants(muc).find((one) => one.nick === nick);
-    // Those who see all real JIDs do not show them to others.
-    const jid: Jid = known && bareOf(known.jid) !== muc ? known.jid : from;
-    const level = levelOf(permissions, jid);
-    if (level === "block" || (visitor?.realJid && levelOf(permissions, visitor.realJid) === "block"))
-      return undefined;
+    const shownAs: Jid = known && bareOf(known.jid) !== muc ? known.jid : from;
+    const isBlocked = [shownAs, visitor?.realJid].some((jid) => jid && isShutOut(permissions, jid));
+    if (isBlocked) return undefined;
     const roomId = linked.ofMuc(muc)?.roomId;
     const affiliation = (known?.isIn ? known : visitor)?.affiliation ?? "none";
     return {
       network: "xmpp",
-      jid,
-      level,
+      jid: from,
+      // Who is behind an occupant only the room's service says, which may be anybody's.
+      level: "user",
       place: { muc, ...(roomId && { roomId }) },
       occupant: { nick, affiliation },
     };

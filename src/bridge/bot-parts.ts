@@ -24,7 +24,7 @@ import type { Traffic } from "./traffic.ts";
 export interface BotPartsDeps extends Ground, Omit<BotCommandsDeps, keyof Ground> {
   homeserverDomain: string;
   push: Push;
-  gateway(): Pick<Gateway, "onStanza" | "isHosted">;
+  gateway(): Pick<Gateway, "onStanza" | "isHosted" | "moveGuests" | "putOutBlocked">;
   /** Signs the sessions of forms, so it outlives a restart. */
   signingSecret: string;
 }
@@ -78,6 +78,8 @@ export function createBotParts(deps: BotPartsDeps): BotParts {
       rooms: botRooms,
       isShared,
       mucOf: (roomId) => linked.ofRoom(roomId)?.muc,
+      isGhost: addresses.isGhost,
+      jidOfGhost: deps.ghosts.jidOf,
       limit,
       refusals: createRateLimit(rare),
       warnings: createRateLimit(onceAMinute),

@@ -36,7 +36,14 @@ export function createBotRooms({ bot, matrix, store, isLinked, log }: BotRoomsDe
       log.info("left a room where the bot was alone", { room: roomId });
       return undefined;
     }
-    const room = { roomId, userId: others.length === 1 ? others[0] : undefined };
+    const [alias, rules] = [
+      await matrix.state(bot, roomId, "m.room.canonical_alias"),
+      await matrix.state(bot, roomId, "m.room.join_rules"),
+    ];
+    // Where others can come in, or will, it is no chat of two, although its founder is alone yet.
+    const isOpen =
+      Boolean(readString(alias ?? {}, "alias")) || readString(rules ?? {}, "join_rule") === "public";
+    const room = { roomId, userId: others.length === 1 && !isOpen ? others[0] : undefined };
     await store.save(room);
     return room;
   };

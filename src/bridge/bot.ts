@@ -1,5 +1,5 @@
 /** The bridge's own conversations: with its bot in rooms of Matrix, and with the component's address on XMPP. */
-import { afterPrefix, withoutQuotation } from "../commands/chat.ts";
+import { afterPrefix, prefix, withoutQuotation } from "../commands/chat.ts";
 import type { Caller, Place } from "../commands/command.ts";
 import type { Commands } from "../commands/commands.ts";
 import { noticeOf } from "../commands/notice.ts";
@@ -28,6 +28,9 @@ export interface BotDeps {
   isShared(roomId: RoomId): boolean;
   /** The XMPP room that it is linked with. */
   mucOf(roomId: RoomId): BareJid | undefined;
+  isGhost(userId: UserId): boolean;
+  /** The XMPP user behind a ghost; undefined where it stands for nobody. */
+  jidOfGhost(userId: UserId): Promise<BareJid | undefined>;
   matrix: MatrixClient;
   xmpp: Pick<XmppClient, "send">;
   /** How much one person is answered. */
@@ -149,11 +152,33 @@ export function createBot(deps: BotDeps): Bot {
     await answer(text);
   };
 
+  /** For those who read along. */
+  const shortGreeting = (caller: Caller): string => {
+    const mayLink = commands.allowed(caller).some(({ name }) => name === "link");
+    return [
+      "This is a bridge between Matrix and XMPP.",
+      ...(mayLink
+        ? [`To link this room with one of XMPP: ${prefix} link garden@conference.xmpp.example`]
+        : []),
+      `What else I can do here: ${prefix} help`,
+    ].join("\n");
+  };
+
   /** In a room of two the prefix says that the room itself is meant. */
   const placeOf = (event: MatrixEvent, isDirect: boolean): { place?: Place } => {
     const isMeant = !isDirect || afterPrefix(writtenIn(event) ?? "") !== undefined;
     const muc = deps.mucOf(event.room_id);
     return isMeant ? { place: { roomId: event.room_id, ...(muc && { muc }) } } : {};
+  };
+
+  /** @returns undefined for a ghost that stands for nobody. */
+  const callerOf = async (event: MatrixEvent, isDirect: boolean): Promise<Caller | undefined> => {
+    const { sender } = event;
+    const place = placeOf(event, isDirect);
+    if (!deps.isGhost(sender))
+      return { network: "matrix", userId: sender, level: levelOf(permissions, sender), ...place };
+    const jid = await deps.jidOfGhost(sender);
+    return jid && { network: "xmpp", jid, level: levelOf(permissions, jid), ...place };
   };
 
   return {
@@ -168,7 +193,10 @@ export function createBot(deps: BotDeps): Bot {
       const room = await rooms.enter(roomId);
       log.info("the bot has entered a room", { cause, room: roomId, from: sender });
       const caller: Caller = { network: "matrix", userId: sender, level };
-      const { text } = await commands.runLine(caller, "help", true);
+      const isShared = room.userId === undefined || deps.isShared(roomId);
+      const { text } = isShared
+        ? { text: shortGreeting(caller) }
+        : await commands.runLine(caller, "help", true);
       await say(event, noticeOf(text), "greeting");
       return (await matrix.eventsAfter(bot, room.roomId, cause)) ?? [];
     },
@@ -178,8 +206,9 @@ export function createBot(deps: BotDeps): Bot {
       if (!room) return false;
       const { sender, room_id: roomId } = event;
       const isDirect = room.userId !== undefined && !deps.isShared(roomId);
-      const level = levelOf(permissions, sender);
-      const caller: Caller = { network: "matrix", userId: sender, level, ...placeOf(event, isDirect) };
+      const caller = await callerOf(event, isDirect);
+      if (!caller) return false;
+      const { level } = caller;
       const edited = rewrittenIn(event);
       if (edited && commands.holdsSecret(caller, afterPrefix(edited) ?? edited)) {
         await takeAway(event);

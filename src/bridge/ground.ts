@@ -76,6 +76,7 @@ export function createGround({ config, ...deps }: GroundDeps): Ground {
       ghosts,
       matrix,
       store: store.directRooms,
+      transactions: store.transactions,
       log,
     }),
     roomStates: createRoomStates({ matrix }),

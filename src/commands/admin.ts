@@ -7,16 +7,20 @@ import { parseUserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
 import type { Linked } from "../rooms/link-checks.ts";
 import type { Blocks } from "../store/request-records.ts";
-import type { Guests, Occupants } from "../store/room-records.ts";
+import type { Guests, Occupants, Puppets } from "../store/room-records.ts";
 import type { DirectRooms } from "../store/store.ts";
-import { bareOf, parseJid } from "../xmpp/jid.ts";
+import { type BareJid, bareOf, parseJid } from "../xmpp/jid.ts";
+import { written } from "./chat.ts";
 import { addressOf, type Command, CommandRefusal } from "./command.ts";
 import { listOf } from "./lists.ts";
-import { withoutLink } from "./targets.ts";
+import { type Targets, withoutLink } from "./targets.ts";
 
 export interface AdminCommandsDeps {
   addresses: Addresses;
+  component: BareJid;
   linked: Linked;
+  targets: Pick<Targets, "person">;
+  puppets: Pick<Puppets, "ofMuc">;
   occupants: Pick<Occupants, "ofMuc">;
   guests: Pick<Guests, "all">;
   directRooms: Pick<DirectRooms, "all">;
@@ -25,6 +29,8 @@ export interface AdminCommandsDeps {
   /** The one list that all parts of the bridge look at; it is changed here. */
   permissions: Permissions;
   configured: Permissions;
+  /** Those who were blocked since they came go. */
+  putOutBlocked(): Promise<void>;
   /** Unix time in milliseconds. */
   now: () => number;
   log: Log;
@@ -47,7 +53,7 @@ const countOf = (count: number, one: string, many: string): string[] =>
   count === 0 ? [] : [count === 1 ? `one ${one}` : `${count} ${many}`];
 
 export function createAdminCommands(deps: AdminCommandsDeps): Command[] {
-  const { addresses, linked, guests, blocks, permissions, now, log } = deps;
+  const { addresses, component, linked, guests, blocks, permissions, now, log } = deps;
 
   const nameOf = async (roomId: RoomId): Promise<string> => {
     const state = await deps.roomStates.of(addresses.botUserId, roomId).catch(() => undefined);
@@ -96,7 +102,11 @@ export function createAdminCommands(deps: AdminCommandsDeps): Command[] {
         of(userId).chats += 1;
         of(jid).chats += 1;
       }
-      for (const { linkedBy } of linked.all()) if (linkedBy) of(linkedBy).linked += 1;
+      for (const { linkedBy, muc } of linked.all()) {
+        if (linkedBy) of(linkedBy).linked += 1;
+        for (const { userId, state } of await deps.puppets.ofMuc(muc))
+          if (state === "in" && userId !== addresses.botUserId) of(userId).rooms += 1;
+      }
       const entered = new Set((await guests.all()).map(({ roomId, jid }) => `${roomId} ${bareOf(jid)}`));
       for (const one of entered) of(one.slice(one.indexOf(" ") + 1)).rooms += 1;
       const lines = [...all]
@@ -105,7 +115,7 @@ export function createAdminCommands(deps: AdminCommandsDeps): Command[] {
           const parts = [
             ...countOf(counts.chats, "conversation", "conversations"),
             ...countOf(counts.linked, "room linked", "rooms linked"),
-            ...countOf(counts.rooms, "room entered", "rooms entered"),
+            ...countOf(counts.rooms, "room of the other network", "rooms of the other network"),
           ];
           return `${who}: ${parts.join(", ")}`;
         });
@@ -114,10 +124,19 @@ export function createAdminCommands(deps: AdminCommandsDeps): Command[] {
     },
   };
 
-  const readPattern = (text: string): string => {
+  /** Whoever stands for somebody of the other network means that person. */
+  const readPattern = async (text: string): Promise<string> => {
     const pattern = withoutLink(text);
-    if (parseUserId(pattern) || (!pattern.startsWith("@") && parseJid(pattern))) return canonical(pattern);
-    throw new CommandRefusal("Name an MXID such as @tybalt:matrix.example, a JID, or a domain.");
+    const userId = parseUserId(pattern);
+    const jid = pattern.startsWith("@") ? undefined : parseJid(pattern);
+    if (!userId && !jid)
+      throw new CommandRefusal("Name an MXID such as @tybalt:matrix.example, a JID, or a domain.");
+    const isOurs = jid?.domain === component;
+    if (userId === addresses.botUserId || (isOurs && !jid?.local))
+      throw new CommandRefusal("That is the bridge itself.");
+    if (!isOurs && !(userId && addresses.isGhost(userId))) return canonical(pattern);
+    const person = await deps.targets.person(pattern);
+    return canonical(person.network === "matrix" ? person.userId : person.jid);
   };
   const who = { name: "who", label: "MXID, JID or domain", required: true };
   const reload = (): Promise<void> => loadBlocks(deps);
@@ -129,17 +148,21 @@ export function createAdminCommands(deps: AdminCommandsDeps): Command[] {
     examples: ["block @tybalt:matrix.example", "block spam.example"],
     level: "admin",
     async run(caller, { who = "" }) {
-      const pattern = readPattern(who);
+      const pattern = await readPattern(who);
       const next = { ...permissions };
       applyBlocks(next, permissions, [pattern]);
       if (levelOf(next, addressOf(caller)) !== "admin")
         throw new CommandRefusal("That would block yourself.");
-      if (deps.configured[pattern] === "admin")
+      if (levelOf(deps.configured, pattern) === "admin")
         throw new CommandRefusal(`${pattern} is an administrator by configuration; change it there.`);
       await blocks.save({ pattern, by: addressOf(caller), at: now() });
       await reload();
       log.info("somebody was blocked", { pattern, by: addressOf(caller) });
-      return { text: `${pattern} is blocked from now on. To undo it: unblock ${pattern}` };
+      // Nothing of theirs passes any more in any case.
+      await deps.putOutBlocked().catch((error) => log.warn("blocked people are still in rooms", { error }));
+      const undo = written(caller, `unblock ${pattern}`);
+      const whom = pattern === "*" ? "Everybody whom the configuration does not name" : pattern;
+      return { text: `${whom} is blocked from now on, and out of all rooms. To undo it: ${undo}` };
     },
   };
 
@@ -150,12 +173,20 @@ export function createAdminCommands(deps: AdminCommandsDeps): Command[] {
     examples: ["unblock @tybalt:matrix.example"],
     level: "admin",
     async run(caller, { who = "" }) {
-      const pattern = readPattern(who);
+      const pattern = await readPattern(who);
       await blocks.remove(pattern);
       await reload();
       log.info("somebody was unblocked", { pattern, by: addressOf(caller) });
       if (levelOf(permissions, pattern) !== "block") return { text: `${pattern} may use the bridge.` };
-      return { text: `No command blocks ${pattern}, but the configuration does.` };
+      const broader = (await blocks.all()).find(
+        (one) => levelOf({ [one.pattern]: "user" }, pattern) === "user",
+      );
+      const undo = broader && written(caller, `unblock ${broader.pattern}`);
+      return {
+        text: broader
+          ? `${pattern} stays blocked, since ${broader.pattern} is. To undo that: ${undo}`
+          : `No command blocks ${pattern}, but the configuration does.`,
+      };
     },
   };
 

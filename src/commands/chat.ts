@@ -1,5 +1,5 @@
 /** A line of chat as a command: which one is meant, and what each of its fields is given. */
-import type { Args, Command } from "./command.ts";
+import type { Args, Caller, Command } from "./command.ts";
 
 export type Line =
   | { kind: "command"; command: Command; args: Args }
@@ -17,15 +17,19 @@ export const usageOf = ({ name, fields }: Command): string =>
     ...fields.map(({ name, required }) => (required ? name.toUpperCase() : `[${name.toUpperCase()}]`)),
   ].join(" ");
 
+/** A command as the caller writes it where they are. */
+export const written = ({ place }: Pick<Caller, "place">, line: string): string =>
+  place ? `${prefix} ${line}` : line;
+
 const wordsOf = (text: string): string[] => text.split(/\s+/).filter((word) => word !== "");
 
 /** The words that are the writer's own, without the quotation that stands ahead of an answer in old clients. */
 export const withoutQuotation = (body: string): string => body.replace(/^(?:>.*(?:\n|$))+\n*/, "");
 
-/** What follows the prefix, or undefined where the line does not begin with it. */
+/** What follows the prefix, which alone asks for help; undefined where the line does not begin with it. */
 export function afterPrefix(text: string): string | undefined {
   const [first, ...rest] = wordsOf(text);
-  return first?.toLowerCase() === prefix ? rest.join(" ") : undefined;
+  return first?.toLowerCase() === prefix ? rest.join(" ") || "help" : undefined;
 }
 
 const fits = ({ name }: Command, words: readonly string[]): boolean =>

@@ -13,7 +13,7 @@ export interface Place {
 /** Who gives a command; only people whom the permissions let in get this far. */
 export type Caller = { level: Level; place?: Place } & (
   | { network: "matrix"; userId: UserId }
-  /** The JID of an occupant whom the room keeps unknown is `room/nick`. */
+  /** The JID of an occupant is `room/nick`. */
   | { network: "xmpp"; jid: Jid; occupant?: { nick: string; affiliation: Affiliation } }
 );
 

@@ -2,7 +2,7 @@
 
 import { UndeliverableError } from "../bridge/failure.ts";
 import type { Log } from "../ops/log.ts";
-import { parseLine, usageOf } from "./chat.ts";
+import { parseLine, usageOf, written } from "./chat.ts";
 import {
   type Args,
   addressOf,
@@ -61,10 +61,13 @@ export function createCommands({ list, log }: CommandsDeps): Commands {
     run,
     async runLine(caller, text, isPrivate) {
       const line = parseLine(allowed(caller), text);
-      if (line.kind === "unknown") return failed("That is no command; help lists what there is.");
+      if (line.kind === "unknown")
+        return failed(`That is no command; ${written(caller, "help")} lists what there is.`);
       const { command } = line;
       if (line.kind === "incomplete")
-        return failed([`Usage: ${usageOf(command)}`, ...examplesOf(command, caller)].join("\n"));
+        return failed(
+          [`Usage: ${written(caller, usageOf(command))}`, ...examplesOf(command, caller)].join("\n"),
+        );
       if (!isPrivate && hasSecret(command, line.args)) {
         return failed("This holds a secret that others here can read: renew it, and write to me alone.");
       }

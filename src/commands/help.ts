@@ -2,7 +2,7 @@
 import type { Addresses } from "../mapping/addresses.ts";
 import type { UserId } from "../matrix/ids.ts";
 import type { BareJid } from "../xmpp/jid.ts";
-import { prefix, usageOf } from "./chat.ts";
+import { prefix, usageOf, written } from "./chat.ts";
 import { type Caller, type Command, isAllowed } from "./command.ts";
 
 export interface HelpDeps {
@@ -17,11 +17,11 @@ const alice = "@alice:matrix.example" as UserId;
 /** Begins the lines of a list. */
 const bullet = "• ";
 
-const prefixFor = ({ place }: Caller): string => (place ? `${prefix} ` : "");
-
 /** How the command is given where the caller is, a line for each example. */
 export const examplesOf = ({ examples = [] }: Command, caller: Caller): string[] =>
-  examples.map((example) => `${bullet}${prefixFor(caller)}${example}`);
+  examples.map((example) => `${bullet}${written(caller, example)}`);
+
+const firstWordOf = ({ name }: Command): string => name.split(" ", 1)[0] ?? name;
 
 export function createHelp({ list, addresses }: HelpDeps): Command {
   const addressing = ({ network }: Caller): string[] =>
@@ -33,16 +33,20 @@ export function createHelp({ list, addresses }: HelpDeps): Command {
       : [`To write to ${alice} on Matrix, send a message to ${addresses.jidOfUser(alice)}`];
 
   const aboutAll = (allowed: readonly Command[], caller: Caller): string => {
-    const lines = allowed.map((command) => `${bullet}${usageOf(command)} – ${command.summary}`);
+    const groups = Map.groupBy(allowed, firstWordOf);
+    const lines = [...groups].flatMap(([word, [command, ...others]]) => {
+      const more = others.length > 0 ? `; more: ${written(caller, `help ${word}`)}` : "";
+      return command ? [`${bullet}${usageOf(command)} – ${command.summary}${more}`] : [];
+    });
     const opening = "This is a bridge between Matrix and XMPP. It takes these commands:";
-    const more = `For more about one of them: ${prefixFor(caller)}help COMMAND`;
+    const more = `For more about one of them: ${written(caller, "help COMMAND")}`;
     return [opening, ...lines, more, "", ...addressing(caller)].join("\n");
   };
 
   const aboutOne = (command: Command, caller: Caller): string => {
     const examples = examplesOf(command, caller);
     const lines = [
-      `${prefixFor(caller)}${usageOf(command)} – ${command.summary}`,
+      `${written(caller, usageOf(command))} – ${command.summary}`,
       ...(command.private ? ["To be written to me alone, since the answer is for nobody else."] : []),
       ...(examples.length > 0 ? ["For example:", ...examples] : []),
     ];
@@ -65,7 +69,7 @@ export function createHelp({ list, addresses }: HelpDeps): Command {
       );
       if (found.length === 0) {
         return {
-          text: `There is no command ${wanted} for you here; help lists what there is.`,
+          text: `There is no command ${wanted.slice(0, 40)} for you here; ${written(caller, "help")} lists what there is.`,
           failed: true,
         };
       }

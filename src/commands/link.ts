@@ -4,8 +4,8 @@ import type { Config } from "../config/schema.ts";
 import type { Addresses } from "../mapping/addresses.ts";
 import type { Agreement, Outcome } from "../rooms/agreement.ts";
 import type { Party } from "../rooms/link-checks.ts";
-import type { Rooms } from "../rooms/rooms.ts";
-import { addressOf, type Caller, type Command, CommandRefusal, type Reply } from "./command.ts";
+import { written } from "./chat.ts";
+import { type Caller, type Command, CommandRefusal, type Reply } from "./command.ts";
 import { looksLikeMatrixRoom, type Targets } from "./targets.ts";
 
 export interface LinkCommandsDeps {
@@ -13,7 +13,6 @@ export interface LinkCommandsDeps {
   rules: Pick<Config["rooms"], "access">;
   targets: Targets;
   agreement: Agreement;
-  rooms: Pick<Rooms, "unlink">;
 }
 
 const isInCharge = (affiliation: string): boolean => affiliation === "owner" || affiliation === "admin";
@@ -32,10 +31,11 @@ const partyOf = (caller: Caller): Party => {
   };
 };
 
+const isMode = (word: string): boolean => /^(?:relay|puppets)$/i.test(word);
 const modeField = {
   name: "mode",
   label: "relay, where the bot alone shall speak for all Matrix users, or puppets",
-  fits: (word: string) => /^(?:relay|puppets)$/i.test(word),
+  fits: isMode,
 };
 const modeOf = (text: string | undefined): "relay" | "puppets" | undefined => {
   const mode = text?.toLowerCase();
@@ -44,27 +44,30 @@ const modeOf = (text: string | undefined): "relay" | "puppets" | undefined => {
 };
 
 export function createLinkCommands(deps: LinkCommandsDeps): Command[] {
-  const { addresses, rules, targets, agreement, rooms } = deps;
+  const { addresses, rules, targets, agreement } = deps;
   const permits = ({ level }: Caller): boolean => mayOpen(rules, level, "link");
 
-  const outcomeText = (outcome: Outcome): Reply => {
-    if (outcome.kind === "linked")
-      return {
-        text: `Done: ${outcome.link.muc} and ${outcome.link.roomId} are one room now. To end that: !xmpp unlink`,
-      };
+  const outcomeText = (caller: Caller, outcome: Outcome): Reply => {
+    if (outcome.kind === "unchanged") return { text: `It is linked with ${outcome.link.muc} already.` };
+    // The rest the bot says to all, on both sides.
+    if (outcome.kind === "linked") return { text: "Done." };
     const { code, side } = outcome;
     const who =
       side === "xmpp"
         ? `I have asked in the XMPP room. An owner or admin of it answers there: !xmpp agree ${code}`
         : `I have asked in the Matrix room. Somebody who may change its settings answers there: !xmpp agree ${code}`;
-    return { text: `${who}\nThey have a day for it. To take it back: refuse ${code}` };
+    return { text: `${who}\nThey have a day for it. To take it back: ${written(caller, `refuse ${code}`)}` };
   };
 
   const link: Command = {
     name: "link",
-    summary: "makes a Matrix room and an XMPP room one, when both sides agree",
+    summary: "makes a Matrix room and an XMPP room one, when both sides agree; or changes the mode of a link",
     fields: [
-      { name: "room", label: "Address of the XMPP room", fits: (word) => !looksLikeMatrixRoom(word) },
+      {
+        name: "room",
+        label: "Address of the XMPP room",
+        fits: (word) => !looksLikeMatrixRoom(word) && !isMode(word),
+      },
       { name: "matrix-room", label: "Address of the Matrix room", fits: looksLikeMatrixRoom },
       modeField,
       { name: "password", label: "Password of the XMPP room, where it takes one", secret: true },
@@ -87,7 +90,8 @@ export function createLinkCommands(deps: LinkCommandsDeps): Command[] {
             `Or invite ${addresses.botUserId} into it and write there: !xmpp link ${muc}`,
         );
       }
-      return outcomeText(await agreement.ask({ roomId, muc, password, mode: modeOf(mode) }, partyOf(caller)));
+      const wish = { roomId, muc, password, mode: modeOf(mode) };
+      return outcomeText(caller, await agreement.ask(wish, partyOf(caller)));
     },
   };
 
@@ -98,11 +102,9 @@ export function createLinkCommands(deps: LinkCommandsDeps): Command[] {
     examples: ["unlink", "unlink garden@conference.xmpp.example"],
     async run(caller, { room }) {
       const found = await targets.linkOr(caller, room);
-      await agreement.mayUnlink(found, partyOf(caller));
-      if (caller.network === "xmpp" || caller.place?.roomId !== found.roomId)
-        await agreement.announceEnd(found, partyOf(caller));
-      await rooms.unlink(found.roomId, `${addressOf(caller)} has ended the link with ${found.muc}.`);
-      return { text: `${found.muc} and ${found.roomId} are not linked any more.` };
+      const here = caller.network === "matrix" ? caller.place?.roomId : undefined;
+      await agreement.end(found, partyOf(caller), here);
+      return { text: `Done: ${found.muc} is not linked any more.` };
     },
   };
 
@@ -113,7 +115,7 @@ export function createLinkCommands(deps: LinkCommandsDeps): Command[] {
     fields: [code, modeField],
     examples: ["agree 3F9A0C", "agree 3F9A0C relay"],
     run: async (caller, { code = "", mode }) =>
-      outcomeText(await agreement.agree(code, partyOf(caller), modeOf(mode))),
+      outcomeText(caller, await agreement.agree(code, partyOf(caller), modeOf(mode))),
   };
 
   const refuse: Command = {

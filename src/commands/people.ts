@@ -11,6 +11,7 @@ import { type BareJid, bareOf, domainOf, localOf, parseBareJid } from "../xmpp/j
 import { NS } from "../xmpp/namespaces.ts";
 import type { Found } from "../xmpp/search.ts";
 import { type Element, readChild, xml } from "../xmpp/stanza.ts";
+import { written } from "./chat.ts";
 import { type Command, CommandRefusal } from "./command.ts";
 import { listOf } from "./lists.ts";
 import type { Targets } from "./targets.ts";
@@ -118,10 +119,12 @@ export function createPeopleCommands(deps: PeopleCommandsDeps): Command[] {
         const lines = (await xmppRooms(fits)).slice(0, mostFound);
         if (lines.length === 0) {
           return {
-            text: "No public room of the XMPP services that I know has these words. If you know its address: join ADDRESS",
+            text: `No public room of the XMPP services that I know has these words. If you know its address: ${written(caller, "join ADDRESS")}`,
           };
         }
-        return { text: `${listOf("Rooms on XMPP:", lines)}\nTo enter one: join ADDRESS` };
+        return {
+          text: `${listOf("Rooms on XMPP:", lines)}\nTo enter one: ${written(caller, "join ADDRESS")}`,
+        };
       }
       const people = await deps.searchUsers(words, bareOf(caller.jid));
       if (!people) throw new CommandRefusal("You search too often; try again in a minute.");

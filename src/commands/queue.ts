@@ -1,7 +1,8 @@
 /** The commands about messages on their way: what waits, what was given up, and what shall become of it. */
 import type { Lanes, ParkedJob, WaitingJob } from "../store/store.ts";
-import { bareOf, type Jid } from "../xmpp/jid.ts";
+import { bareOf, fullJid, type Jid } from "../xmpp/jid.ts";
 import { parseStanza } from "../xmpp/stanza.ts";
+import { written } from "./chat.ts";
 import { type Caller, type Command, CommandRefusal } from "./command.ts";
 import { ageOf, listOf } from "./lists.ts";
 
@@ -17,7 +18,7 @@ export interface QueueCommandsDeps {
 
 const fromOf = (xml: string): Jid | undefined => {
   try {
-    return bareOf(parseStanza(xml).attrs.from as Jid);
+    return parseStanza(xml).attrs.from as Jid;
   } catch {
     return undefined;
   }
@@ -26,13 +27,17 @@ const fromOf = (xml: string): Jid | undefined => {
 /** Whether it is a message of the caller's own. */
 function isOwn(caller: Caller, { work }: WaitingJob): boolean {
   if (caller.network === "matrix") return work.kind === "event" && work.event.sender === caller.userId;
-  return work.kind === "stanza" && fromOf(work.xml) === bareOf(caller.jid);
+  const from = work.kind === "stanza" ? fromOf(work.xml) : undefined;
+  const { occupant, place } = caller;
+  // All who are in a room share its bare JID.
+  if (occupant && place?.muc) return from === fullJid(place.muc, occupant.nick);
+  return from !== undefined && bareOf(from) === bareOf(caller.jid);
 }
 
-/** Whether it is on its way to or from the room where the command is given. */
+/** Whether it is on its way to or from the room where the command is given; what is private there is nobody's business. */
 export function isOfPlace({ place }: Caller, lane: string): boolean {
-  const words = lane.split(" ");
-  return words.some((word) => word !== "" && (word === place?.roomId || word === place?.muc));
+  const [, room, ...others] = lane.split(" ");
+  return room !== undefined && others.length === 0 && (room === place?.roomId || room === place?.muc);
 }
 
 export function createQueueCommands({ lanes, wake, retryNow, now }: QueueCommandsDeps): Command[] {
@@ -58,7 +63,9 @@ export function createQueueCommands({ lanes, wake, retryNow, now }: QueueCommand
     async run(caller) {
       const jobs = await waiting(caller);
       if (jobs.length === 0) return { text: "No message waits." };
-      return { text: `${listOf("On their way:", jobs.map(line))}\nTo try now: retry all` };
+      return {
+        text: `${listOf("On their way:", jobs.map(line))}\nTo try now: ${written(caller, "retry all")}`,
+      };
     },
   };
 
@@ -71,7 +78,7 @@ export function createQueueCommands({ lanes, wake, retryNow, now }: QueueCommand
       const jobs = await parked(caller);
       if (jobs.length === 0) return { text: "No message is parked." };
       return {
-        text: `${listOf("Given up:", jobs.map(line))}\nTo try again: retry NUMBER. To forget: drop NUMBER`,
+        text: `${listOf("Given up:", jobs.map(line))}\nTo try again: ${written(caller, "retry NUMBER")}. To forget: ${written(caller, "drop NUMBER")}`,
       };
     },
   };
@@ -79,6 +86,13 @@ export function createQueueCommands({ lanes, wake, retryNow, now }: QueueCommand
   const which = { name: "which", label: "Number of the message, or all", required: true };
   const chosenOf = <T extends WaitingJob>(jobs: readonly T[], text: string): T[] =>
     text.toLowerCase() === "all" ? [...jobs] : jobs.filter(({ id }) => String(id) === text.replace(/^#/, ""));
+
+  const noSuch = (text: string): CommandRefusal =>
+    new CommandRefusal(
+      text.toLowerCase() === "all"
+        ? "There is none."
+        : "There is no such message of yours; parked and queue list what there is.",
+    );
 
   const retry: Command = {
     name: "retry",
@@ -88,13 +102,12 @@ export function createQueueCommands({ lanes, wake, retryNow, now }: QueueCommand
     async run(caller, { which: text = "" }) {
       const chosen = chosenOf(await parked(caller), text);
       const waits = chosenOf(await waiting(caller), text);
-      if (chosen.length + waits.length === 0)
-        throw new CommandRefusal("There is no such message; parked and queue list what there is.");
+      if (chosen.length + waits.length === 0) throw noSuch(text);
       for (const { id } of chosen) await lanes.unpark(id);
       wake(new Set(chosen.map(({ lane }) => lane)));
       if (waits.length > 0) retryNow();
       return {
-        text: `Tried again now: ${chosen.length + waits.length}. What fails again is listed by: parked`,
+        text: `Tried again now: ${chosen.length + waits.length}. What fails again is listed by: ${written(caller, "parked")}`,
       };
     },
   };
@@ -108,8 +121,7 @@ export function createQueueCommands({ lanes, wake, retryNow, now }: QueueCommand
       const isAll = text.toLowerCase() === "all";
       const all = [...(await parked(caller)), ...(isAll ? [] : await waiting(caller))];
       const chosen = chosenOf(all, text).filter((job) => caller.level === "admin" || isOwn(caller, job));
-      if (chosen.length === 0)
-        throw new CommandRefusal("There is no such message of yours; parked and queue list what there is.");
+      if (chosen.length === 0) throw noSuch(text);
       for (const { id } of chosen) await lanes.drop(id);
       return { text: `Forgotten: ${chosen.length}. Nobody will get what was in there.` };
     },

@@ -1,17 +1,16 @@
-/** The commands about rooms: entering and leaving them, who and what is in them, and what one is called there. */
+/** The commands about rooms: entering and leaving them, and who and what is in them. */
 
 import type { RoomState, RoomStates } from "../bridge/room-state.ts";
 import { isServiceAllowed, mayOpen } from "../config/permissions.ts";
 import type { Config } from "../config/schema.ts";
 import type { Addresses } from "../mapping/addresses.ts";
-import { mediatedInvitation } from "../mapping/muc-invitations.ts";
 import type { MatrixClient } from "../matrix/client.ts";
 import { domainOf as homeserverOf, type RoomId, type UserId } from "../matrix/ids.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Rooms } from "../rooms/rooms.ts";
 import type { Guest, Guests, Occupants, RoomLink } from "../store/room-records.ts";
 import type { XmppClient } from "../xmpp/client.ts";
-import { type BareJid, bareOf, type FullJid } from "../xmpp/jid.ts";
+import { type BareJid, bareOf } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { xml } from "../xmpp/stanza.ts";
 import { type Caller, type Command, CommandRefusal, type Reply } from "./command.ts";
@@ -21,11 +20,10 @@ import type { RoomTarget, Targets } from "./targets.ts";
 export interface RoomCommandsDeps {
   addresses: Addresses;
   component: BareJid;
-  botJid: FullJid;
   rules: Pick<Config["rooms"], "access" | "homeservers">;
   targets: Targets;
-  rooms: Pick<Rooms, "open" | "links" | "puppets">;
-  occupants: Pick<Occupants, "ofMuc">;
+  rooms: Pick<Rooms, "open" | "links" | "puppets" | "invite">;
+  occupants: Pick<Occupants, "ofMuc" | "ofNick">;
   guests: Pick<Guests, "all" | "ofRoom">;
   roomStates: Pick<RoomStates, "of">;
   /** The guest goes, as if their client had said so. */
@@ -36,10 +34,12 @@ export interface RoomCommandsDeps {
 
 const linkTo = (room: string): string => `https://matrix.to/#/${room}`;
 const isForbidden = (error: unknown): boolean => error instanceof MatrixError && error.status === 403;
-const onlyInside = new CommandRefusal("You are not in that room, and it is not open to everybody.");
+const onlyInside = new CommandRefusal(
+  "I can look into that room only for those who are in it, and while I am in it too.",
+);
 
 export function createRoomCommands(deps: RoomCommandsDeps): Command[] {
-  const { addresses, component, botJid, rules, targets, rooms, matrix, xmpp, roomStates } = deps;
+  const { addresses, component, rules, targets, rooms, matrix, xmpp, roomStates } = deps;
   const bot = addresses.botUserId;
 
   const invite = async (roomId: RoomId, userId: UserId): Promise<boolean> => {
@@ -68,8 +68,9 @@ export function createRoomCommands(deps: RoomCommandsDeps): Command[] {
     if (!name) throw new CommandRefusal("That is no room.");
     if (!mayOpen(rules, level, "gateway"))
       throw new CommandRefusal("You may not enter Matrix rooms through this bridge.");
-    if (alias && !isServiceAllowed(rules.homeservers, homeserverOf(alias)))
-      throw new CommandRefusal(`Rooms of ${homeserverOf(alias)} cannot be entered through this bridge.`);
+    const server = homeserverOf(name);
+    if (server !== undefined && !isServiceAllowed(rules.homeservers, server))
+      throw new CommandRefusal(`Rooms of ${server} cannot be entered through this bridge.`);
     return addresses.jidOfRoom(name);
   };
 
@@ -90,10 +91,9 @@ export function createRoomCommands(deps: RoomCommandsDeps): Command[] {
       if (caller.network === "matrix") return joinFromMatrix(caller.userId, target, password);
       const address = addressFor(caller, target);
       const conference = xml("x", { xmlns: NS.conference, jid: address });
-      const words = xml("body", {}, `You asked for ${room}: xmpp:${address}?join`);
-      await xmpp.send(xml("message", { from: component, to: caller.jid }, words, conference));
+      await xmpp.send(xml("message", { from: component, to: caller.jid }, conference));
       return {
-        text: `Its address for you is ${address}\nI have sent you an invitation; or enter it as any other room.`,
+        text: `Its address for you is ${address}\nI have sent you an invitation to it: xmpp:${address}?join`,
       };
     },
   };
@@ -133,13 +133,6 @@ export function createRoomCommands(deps: RoomCommandsDeps): Command[] {
     },
   };
 
-  /** Who invites to a linked room is an occupant of it, the caller where they are one. */
-  const inviteToMuc = async (caller: Caller, link: RoomLink, jid: BareJid): Promise<void> => {
-    const isPuppet = caller.network === "matrix" && link.mode === "puppets";
-    const from = isPuppet ? await rooms.puppets.ensure(link, caller.userId) : botJid;
-    await xmpp.send(mediatedInvitation(from, link.muc, jid));
-  };
-
   const inviteToMatrix = async (roomId: RoomId, userId: UserId): Promise<void> => {
     try {
       await invite(roomId, userId);
@@ -149,11 +142,19 @@ export function createRoomCommands(deps: RoomCommandsDeps): Command[] {
     }
   };
 
+  /** As whom the caller is in the Matrix room. */
+  const userOf = async (caller: Caller): Promise<UserId> => {
+    if (caller.network === "matrix") return caller.userId;
+    const { jid, occupant, place } = caller;
+    const known = occupant && place?.muc && (await deps.occupants.ofNick(place.muc, occupant.nick));
+    return known ? known.ghost : addresses.ghostOf(jid);
+  };
+
   const mayInvite = async (caller: Caller, roomId: RoomId): Promise<void> => {
     if (!(await targets.maySee(caller, roomId))) throw onlyInside;
-    if (caller.network !== "matrix" || caller.level === "admin") return;
+    if (caller.level === "admin") return;
     const state = await roomStates.of(bot, roomId);
-    if (!state.may(caller.userId, "invite"))
+    if (!state.may(await userOf(caller), "invite"))
       throw new CommandRefusal("You may not invite people to this room.");
   };
 
@@ -174,7 +175,8 @@ export function createRoomCommands(deps: RoomCommandsDeps): Command[] {
         await inviteToMatrix(roomId, person.userId);
         return { text: `${person.userId} is invited.` };
       }
-      if (target.link) await inviteToMuc(caller, target.link, person.jid);
+      const by = caller.network === "matrix" ? caller.userId : undefined;
+      if (target.link) await rooms.invite(target.link, by, person.jid);
       else {
         // A room of Matrix has one door for XMPP users: its address on the bridge, once their ghost is let in.
         await inviteToMatrix(roomId, addresses.ghostOf(person.jid));
@@ -265,24 +267,5 @@ export function createRoomCommands(deps: RoomCommandsDeps): Command[] {
     },
   };
 
-  const nick: Command = {
-    name: "nick",
-    summary: "shows or changes what you are called in the XMPP room",
-    fields: [{ name: "new", label: "New name" }],
-    examples: ["nick", "nick Juliet"],
-    network: "matrix",
-    permits: ({ place }) => place?.roomId !== undefined && rooms.links.ofRoom(place.roomId) !== undefined,
-    async run(caller, { new: wanted }) {
-      if (caller.network !== "matrix") throw new CommandRefusal("Change it with your client.");
-      const link = await targets.linkOr(caller, undefined);
-      if (link.mode === "relay")
-        return { text: "The bot speaks for everybody here, and names you as Matrix does." };
-      if (wanted !== undefined) await rooms.puppets.rename(link, caller.userId, wanted);
-      const present = rooms.puppets.nickOf(link.muc, caller.userId);
-      if (!present) return { text: `You are not in ${link.muc} yet; write something, and you are.` };
-      return { text: `You are called ${present} in ${link.muc}.` };
-    },
-  };
-
-  return [join, leave, inviting, list, members, nick];
+  return [join, leave, inviting, list, members];
 }

@@ -1,17 +1,16 @@
 /** What the bridge says about itself, and about the room where it is asked. */
+import type { RoomId } from "../matrix/ids.ts";
+import type { Occupancy } from "../store/overview-records.ts";
 import type { RoomLink } from "../store/room-records.ts";
 import type { ParkedJob, WaitingJob } from "../store/store.ts";
+import type { BareJid } from "../xmpp/jid.ts";
+import { written } from "./chat.ts";
 import type { Caller, Command } from "./command.ts";
 import { isOfPlace } from "./queue.ts";
 import type { Targets } from "./targets.ts";
 
-export interface RoomHealth {
+export interface RoomHealth extends Occupancy {
   link: RoomLink;
-  /** Whether the bot is in the XMPP room. */
-  isHeard: boolean;
-  /** Occupants from each side. */
-  fromXmpp: number;
-  fromMatrix: number;
 }
 
 export interface StatusDeps {
@@ -21,12 +20,15 @@ export interface StatusDeps {
   queued(): Promise<WaitingJob[]>;
   targets: Pick<Targets, "roomOr">;
   healthOf(link: RoomLink): Promise<RoomHealth>;
+  /** Where XMPP users enter a Matrix room that is not linked, and how many have; undefined where they cannot. */
+  doorOf(roomId: RoomId): Promise<{ address: BareJid; guests: number } | undefined>;
   /** Codes of links that are not agreed to yet, and with which room. */
   pending(caller: Caller): Promise<string[]>;
 }
 
-const countOf = (count: number, one: string, many: string): string =>
-  count === 1 ? `One ${one}` : `${count === 0 ? "No" : count} ${many}`;
+/** Nothing where there is nothing to tell. */
+const countOf = (count: number, one: string, many: string): string[] =>
+  count === 0 ? [] : [count === 1 ? `One ${one}` : `${count} ${many}`];
 
 export function createStatus(deps: StatusDeps): Command {
   const aboutLink = ({ link, isHeard, fromXmpp, fromMatrix }: RoomHealth): string[] => {
@@ -40,6 +42,15 @@ export function createStatus(deps: StatusDeps): Command {
     ];
   };
 
+  const aboutUnlinked = async (caller: Caller): Promise<string[]> => {
+    const door = caller.place?.roomId && (await deps.doorOf(caller.place.roomId));
+    const guests = door && door.guests > 0 ? `; in there now: ${door.guests}` : "";
+    return [
+      `This room is not linked. To link it: ${written(caller, "link ROOM")}`,
+      ...(door ? [`XMPP users enter it as ${door.address}${guests}`] : []),
+    ];
+  };
+
   const aboutRoom = async (caller: Caller): Promise<string[]> => {
     if (!caller.place) return [];
     const { link } = await deps.targets.roomOr(caller, undefined);
@@ -48,10 +59,18 @@ export function createStatus(deps: StatusDeps): Command {
     );
     const parked = (await deps.parked()).filter(({ lane }) => isOfPlace(caller, lane));
     return [
-      ...(link ? aboutLink(await deps.healthOf(link)) : ["This room is not linked; to link it: link ROOM"]),
+      ...(link ? aboutLink(await deps.healthOf(link)) : await aboutUnlinked(caller)),
       ...(await deps.pending(caller)),
-      `${countOf(waiting.length, "message waits", "messages wait")} to be delivered, ` +
-        `${parked.length === 1 ? "one was" : `${parked.length || "none"} were`} given up.`,
+      ...countOf(
+        waiting.length,
+        `message waits to be delivered: ${written(caller, "queue")}`,
+        `messages wait to be delivered: ${written(caller, "queue")}`,
+      ),
+      ...countOf(
+        parked.length,
+        `message was given up: ${written(caller, "parked")}`,
+        `messages were given up: ${written(caller, "parked")}`,
+      ),
     ];
   };
 
@@ -68,7 +87,8 @@ export function createStatus(deps: StatusDeps): Command {
           ? `${part}: ${problem}`
           : `Something is wrong with this part: ${part}`,
       );
-      const lines = [...(await aboutRoom(caller)), ...(health.length === 0 ? ["All is well."] : health)];
+      const well = caller.place ? "The bridge itself is well." : "All is well.";
+      const lines = [...(await aboutRoom(caller)), ...(health.length === 0 ? [well] : health)];
       return { text: lines.join("\n") };
     },
   };

@@ -3,6 +3,7 @@ import type { RoomStates } from "../bridge/room-state.ts";
 import type { Addresses } from "../mapping/addresses.ts";
 import type { MatrixClient } from "../matrix/client.ts";
 import {
+  domainOf as homeserverOf,
   parseRoomAlias,
   parseRoomId,
   parseUserId,
@@ -80,7 +81,10 @@ export function createTargets(deps: TargetsDeps): Targets {
     const alias = name as RoomAlias;
     const muc = addresses.jidOfAlias(alias);
     if (muc) return { muc, servers: [], link: linked.ofMuc(muc) };
-    const found = await matrix.resolveAlias(alias);
+    const found = await matrix.resolveAlias(alias).catch((error) => {
+      if (!(error instanceof MatrixError && error.status >= 500)) throw error;
+      throw new CommandRefusal(`${homeserverOf(alias)} does not answer, so I cannot find ${alias}.`);
+    });
     if (!found) throw new CommandRefusal(`There is no room ${alias}.`);
     return { ...found, alias, link: linked.ofRoom(found.roomId) };
   };

@@ -57,6 +57,14 @@ export function levelOf(permissions: Config["permissions"], address: string): Le
   return "block";
 }
 
+/**
+ * Whether nothing is taken from somebody in a linked XMPP room: only where an entry of their own says so. Who comes in there
+ * the room decides, and mostly it tells nobody who they are, so that a list of those who may use the bridge cannot name them.
+ */
+export function isShutOut(permissions: Permissions, address: string): boolean {
+  return levelOf({ ...permissions, "*": "user" }, address) === "block";
+}
+
 function patternsFor(address: string): string[] {
   const whole = canonical(address);
   if (whole.startsWith("@")) return [whole, domainOfMxid(whole), "*"];

@@ -97,7 +97,7 @@ test("no text breaks the parser", () => {
 
 test("the prefix is one word, in any case, and the command follows it", () => {
   assert.equal(afterPrefix(" !XMPP  help me"), "help me");
-  assert.equal(afterPrefix("!xmpp"), "");
+  assert.equal(afterPrefix("!xmpp"), "help");
   for (const text of ["help", "!xmpphelp", "say !xmpp help", ""]) assert.equal(afterPrefix(text), undefined);
 });
 

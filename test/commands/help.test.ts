@@ -6,7 +6,7 @@ import { createHelp } from "../../src/commands/help.ts";
 import { createAddresses } from "../../src/mapping/addresses.ts";
 import type { RoomId } from "../../src/matrix/ids.ts";
 import { createLogLines } from "../support/log-lines.ts";
-import { banish, juliet, romeo, woo } from "./sample.ts";
+import { banish, juliet, ring, ringOff, ringToken, romeo, woo } from "./sample.ts";
 
 const addresses = createAddresses({
   homeserverDomain: "hs.example",
@@ -39,10 +39,18 @@ test("help for one command shows examples as they are written there", async () =
   assert.match(await say(juliet, "constructor"), /^There is no command constructor for you here/);
 });
 
+test("commands that begin with the same word are one line of the list", async () => {
+  const { text } = await createHelp({ list: [ring, ringOff, ringToken], addresses }).run(inGarden, {});
+  assert.deepEqual(text.split("\n").slice(1, 3), [
+    "• help [COMMAND] – lists the commands, or says more about one",
+    "• ring ADDRESS – does ring; more: !xmpp help ring",
+  ]);
+});
+
 test("a wrong use shows the right one", async () => {
   const commands = createCommands({ list: [wooing], log: createLogLines().log });
   assert.deepEqual(await commands.runLine(inGarden, "woo", false), {
-    text: "Usage: woo ADDRESS [WORDS]\n• !xmpp woo Juliet\n• !xmpp woo Juliet with words",
+    text: "Usage: !xmpp woo ADDRESS [WORDS]\n• !xmpp woo Juliet\n• !xmpp woo Juliet with words",
     failed: true,
   });
 });

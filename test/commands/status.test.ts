@@ -6,7 +6,7 @@ import { createStatus } from "../../src/commands/status.ts";
 import type { RoomId } from "../../src/matrix/ids.ts";
 import type { RoomLink } from "../../src/store/room-records.ts";
 import type { ParkedJob, WaitingJob } from "../../src/store/store.ts";
-import type { BareJid } from "../../src/xmpp/jid.ts";
+import { type BareJid, fullJid } from "../../src/xmpp/jid.ts";
 import { juliet, romeo } from "./sample.ts";
 
 const minute = 60_000;
@@ -65,6 +65,7 @@ async function status(caller: Caller, problems: Record<string, string>, ofLink?:
     parked: async () => [job(1, 1, { lane: `xmpp ${muc}` })],
     queued: async () => [],
     targets: { roomOr: async () => ({ roomId: garden, servers: [], link: ofLink }) },
+    doorOf: async () => ({ address: "#garden%hs.example@bridge.xmpp.example" as BareJid, guests: 2 }),
     healthOf: async () => ({ link, isHeard: false, fromXmpp: 3, fromMatrix: 2 }),
     pending: async () => [],
   });
@@ -86,9 +87,13 @@ test("status in a room says what it is linked with, who is there and what was gi
     await status(inGarden, {}, link),
     `This room is linked with ${muc} (plumbed): 3 from XMPP here, 2 from Matrix there.\n` +
       `The bot is not in ${muc} now, so nothing comes from there; it tries to get in.\n` +
-      "No messages wait to be delivered, one was given up.\nAll is well.",
+      "One message was given up: !xmpp parked\nThe bridge itself is well.",
   );
-  assert.match(await status(inGarden, {}), /^This room is not linked; to link it: link ROOM$/m);
+  assert.match(await status(inGarden, {}), /^This room is not linked\. To link it: !xmpp link ROOM$/m);
+  assert.match(
+    await status(inGarden, {}),
+    /^XMPP users enter it as #garden%hs\.example@bridge\.xmpp\.example; in there now: 2$/m,
+  );
 });
 
 test("parked messages are listed with number, lane, age and problem, the newest first", async () => {
@@ -107,6 +112,27 @@ test("others see their own messages, and those of the room where they ask", asyn
   assert.equal(await set(jobs).say(juliet, "parked"), "No message is parked.");
   assert.match(await set(jobs).say(romeo, "parked"), /^Given up:\n• 1: [^•]*$/);
   assert.match(await set(jobs).say(inGarden, "parked"), /^Given up:\n• 2: [^•]*$/);
+});
+
+test("an occupant's own messages are those under the nick, and what is private in the room is not listed", async () => {
+  const from = (nick: string) => ({ kind: "stanza" as const, xml: `<message from='${muc}/${nick}'/>` });
+  const jobs = [
+    job(1, 1, { lane: `xmpp ${muc}`, work: from("Mercutio") }),
+    job(2, 1, { lane: `xmpp ${muc}`, work: from("Romeo") }),
+    job(3, 1, { lane: `xmpp ${muc} juliet%hs.example@bridge.xmpp.example`, work: from("Mercutio") }),
+  ];
+  const occupant: Caller = {
+    network: "xmpp",
+    jid: fullJid(muc, "Romeo"),
+    level: "user",
+    place: { muc, roomId: garden },
+    occupant: { nick: "Romeo", affiliation: "none" },
+  };
+  const { say, done } = set(jobs);
+  assert.match(await say(occupant, "parked"), /^Given up:\n• 2: [^•]*\n• 1: [^•]*$/);
+  await assert.rejects(say(occupant, "drop", "1"), /no such message of yours/);
+  await say(occupant, "drop", "all");
+  assert.deepEqual(done, ["drop 2"]);
 });
 
 test("what waits is listed without what has only just come, and can be tried at once", async () => {

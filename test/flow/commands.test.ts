@@ -9,6 +9,7 @@ type Scene = Awaited<ReturnType<typeof setScene>>;
 const bot = "@_xmpp_bot:hs.test";
 const component = "bridge.xmpp.test";
 const unknown = "That is no command; help lists what there is.";
+const unknownHere = "That is no command; !xmpp help lists what there is.";
 const permitted = { "*": "user", "@escalus:hs.test": "admin", "@tybalt:hs.test": "block" } as const;
 
 const helpOnMatrix = [
@@ -105,9 +106,9 @@ test("in a room with more people the bot answers what begins with !xmpp, and say
   await waitFor(() => scene.juliet.received(roomId).length === 1, "the greeting");
   nurse.sendText(roomId, "help");
   const asked = nurse.sendText(roomId, "!xmpp what light");
-  await waitFor(() => scene.juliet.received(roomId).includes(unknown), "the answer");
+  await waitFor(() => scene.juliet.received(roomId).includes(unknownHere), "the answer");
   await bridge.settled(roomId);
-  const answers = scene.juliet.timeline(roomId).filter(({ content }) => content.body === unknown);
+  const answers = scene.juliet.timeline(roomId).filter(({ content }) => content.body === unknownHere);
   assert.deepEqual(
     answers.map(({ content }) => content["m.relates_to"]),
     [{ "m.in_reply_to": { event_id: asked } }],
@@ -126,7 +127,38 @@ test("a direct chat that a third person enters becomes a shared room", async (t)
   scene.juliet.sendText(roomId, "!xmpp what sun");
   await botSaid(scene, roomId, 1);
   await bridge.settled(roomId);
-  assert.deepEqual(scene.juliet.received(roomId).slice(1), [unknown]);
+  assert.deepEqual(scene.juliet.received(roomId).slice(1), [unknownHere]);
+});
+
+test("a room that others can enter is no chat of two, however few are there yet", async (t) => {
+  const scene = await setScene(t);
+  const bridge = await scene.start();
+  const { juliet } = scene;
+  const open = async (type: string, content: Record<string, unknown>): Promise<string> => {
+    const roomId = juliet.createRoom({});
+    juliet.send(roomId, type, content, "");
+    juliet.invite(roomId, bot);
+    await waitFor(() => juliet.received(roomId).length === 1, "the greeting");
+    juliet.sendText(roomId, "what light");
+    juliet.sendText(roomId, "!xmpp");
+    await waitFor(() => juliet.received(roomId).length === 2, "the help");
+    await bridge.settled(roomId);
+    return roomId;
+  };
+  for (const roomId of [
+    await open("m.room.join_rules", { join_rule: "public" }),
+    await open("m.room.canonical_alias", { alias: "#garden:hs.test" }),
+  ]) {
+    const [greeting, help = "", ...others] = juliet.received(roomId);
+    assert.equal(
+      greeting,
+      "This is a bridge between Matrix and XMPP.\n" +
+        "To link this room with one of XMPP: !xmpp link garden@conference.xmpp.example\n" +
+        "What else I can do here: !xmpp help",
+    );
+    assert.match(help, /^This is a bridge.*\n(?:• .*\n)*• unlink/);
+    assert.deepEqual(others, []);
+  }
 });
 
 test("the bot leaves a room where it is alone, and is greeted anew in the next", async (t) => {
