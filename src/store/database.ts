@@ -1,7 +1,11 @@
 /** SQLite as the store uses it: cached statements, quick commits for progress, group commits for promises. */
-import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, fdatasync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { promisify } from "node:util";
+
+/** Resolves when what was written to the file is on the platter. */
+export type Sync = (file: number) => Promise<void>;
 
 export type Row = Record<string, unknown>;
 
@@ -30,11 +34,35 @@ interface Pending {
   reject: (error: unknown) => void;
 }
 
+/** SQLITE_BUSY, _LOCKED, _NOMEM, _READONLY, _IOERR, _FULL and _CANTOPEN, below any extended code. */
+const passing = new Set([5, 6, 7, 8, 10, 13, 14]);
+
+/** Whether the disk or its use by others is what is wrong, and not what was asked of the database. */
+export function isStoreTrouble(error: unknown): boolean {
+  const { code, errcode } = error as { code?: unknown; errcode?: unknown };
+  return code === "ERR_SQLITE_ERROR" && typeof errcode === "number" && passing.has(errcode & 0xff);
+}
+
 /** Told after each commit: undefined where it succeeded, else what was wrong; and how long it took. */
 export type OnCommit = (problem: string | undefined, took: { seconds: number; isDurable: boolean }) => void;
 
-/** @param path a file, whose folder is made where it is missing, or ":memory:". */
-export function openDatabase(path: string, onCommit: OnCommit = () => undefined): Database {
+/** Committed, and not yet on the platter. */
+interface Landing {
+  done(): void;
+  failed(error: unknown): void;
+}
+
+/**
+ * SQLite's own way to the platter holds the whole process up, so it is told to leave the syncing of its log to us: with
+ * `synchronous = normal` a commit is in the log (WAL), and the log on the platter once its file is synced, which
+ * goes on beside other work and once for all that was committed meanwhile.
+ * @param path a file, whose folder is made where it is missing, or ":memory:".
+ */
+export function openDatabase(
+  path: string,
+  onCommit: OnCommit = () => undefined,
+  sync: Sync = promisify(fdatasync),
+): Database {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   if (path !== ":memory:") {
     // Messages wait in it, so at no time may others open it; SQLite gives its other files the same mode.
@@ -45,7 +73,11 @@ export function openDatabase(path: string, onCommit: OnCommit = () => undefined)
   db.exec("pragma journal_mode = wal; pragma synchronous = normal; pragma busy_timeout = 5000;");
   const statements = new Map<string, StatementSync>();
   let pending: Pending[] = [];
-  let reachesPlatter = false;
+  let landing: Landing[] = [];
+  let isLanding = false;
+  let logFile: number | undefined;
+  /** What the disk has lost nobody knows, so nothing more is promised. */
+  let broken: Error | undefined;
 
   const prepared = (sql: string): StatementSync => {
     const known = statements.get(sql);
@@ -71,33 +103,68 @@ export function openDatabase(path: string, onCommit: OnCommit = () => undefined)
   const savepoint = <T>(work: () => T): T =>
     inside("savepoint one", "release one", "rollback to one; release one", work);
 
+  const syncLog = async (): Promise<void> => {
+    // Where there is none, nothing has been written since the database was opened.
+    if (logFile === undefined && existsSync(`${path}-wal`)) logFile = openSync(`${path}-wal`, "r");
+    if (logFile !== undefined) await sync(logFile);
+  };
+
+  const land = async (): Promise<void> => {
+    if (isLanding) return;
+    isLanding = true;
+    while (landing.length > 0) {
+      const group = landing;
+      landing = [];
+      try {
+        await syncLog();
+        for (const { done } of group) done();
+      } catch (cause) {
+        broken = new Error("the database could not be written to the disk: mend that, and restart", {
+          cause,
+        });
+        for (const { failed } of group) failed(broken);
+      }
+    }
+    isLanding = false;
+  };
+
   const flush = (): void => {
     const group = pending;
     pending = [];
-    const settle: (() => void)[] = [];
+    const [settle, lasting]: [(() => void)[], (() => void)[]] = [[], []];
     const isDurable = group.some((one) => one.isDurable);
     const begun = performance.now();
     const tell = (problem: string | undefined): void =>
       onCommit(problem, { seconds: (performance.now() - begun) / 1000, isDurable });
+    const failed = (error: unknown): void => {
+      tell((error as Error).message);
+      for (const { reject } of group) reject(error);
+    };
     try {
-      if (isDurable !== reachesPlatter) db.exec(`pragma synchronous = ${isDurable ? "full" : "normal"}`);
-      reachesPlatter = isDurable;
+      if (broken) throw broken;
       transaction(() => {
-        for (const { work, resolve, reject } of group) {
+        for (const { work, isDurable: lasts, resolve, reject } of group) {
           try {
             const result = savepoint(work) as never;
-            settle.push(() => resolve(result));
+            (lasts ? lasting : settle).push(() => resolve(result));
           } catch (error) {
             settle.push(() => reject(error));
           }
         }
       });
-      tell(undefined);
-      for (const done of settle) done();
     } catch (error) {
-      tell((error as Error).message);
-      for (const { reject } of group) reject(error);
+      failed(error);
+      return;
     }
+    for (const settled of settle) settled();
+    const done = (): void => {
+      tell(undefined);
+      for (const settled of lasting) settled();
+    };
+    if (isDurable) {
+      landing.push({ done, failed });
+      void land();
+    } else done();
   };
 
   const ask = <T>(work: () => T, isDurable: boolean): Promise<T> =>
@@ -114,8 +181,12 @@ export function openDatabase(path: string, onCommit: OnCommit = () => undefined)
     soon: (work) => ask(work, false),
     durably: (work) => ask(work, true),
     async close() {
-      await ask(() => undefined, true);
-      db.close();
+      try {
+        await ask(() => undefined, true);
+      } finally {
+        db.close();
+        if (logFile !== undefined) closeSync(logFile);
+      }
     },
   };
 }

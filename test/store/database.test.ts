@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import { openDatabase } from "../../src/store/database.ts";
+import { waitFor } from "../support/wait-for.ts";
 
 function table(t: TestContext) {
   const db = openDatabase(":memory:");
@@ -79,6 +80,66 @@ test("closing commits first what was asked for", async (t) => {
   const again = openDatabase(path);
   assert.deepEqual({ ...again.one("select n from numbers") }, { n: 1 });
   await again.close();
+});
+
+/** A database on disk whose syncs end when the test says so. */
+async function slowDisk(t: TestContext) {
+  const folder = await mkdtemp(join(tmpdir(), "causeway-database-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const syncs: { resolve(): void; reject(error: Error): void }[] = [];
+  const told: (string | undefined)[] = [];
+  const db = openDatabase(
+    join(folder, "a.db"),
+    (problem, { isDurable }) => void (isDurable && told.push(problem)),
+    () => new Promise((resolve, reject) => syncs.push({ resolve, reject })),
+  );
+  db.exec("create table numbers (n integer primary key)");
+  return { db, syncs, told, insert: (n: number) => db.run("insert into numbers values (?)", n) };
+}
+
+test("what is to last is promised when it is on the platter, all that was committed before a sync by that one", async (t) => {
+  const { db, syncs, told, insert } = await slowDisk(t);
+  const promised: string[] = [];
+  const first = db.durably(() => insert(1)).then(() => promised.push("1 lasts"));
+  await db.soon(() => insert(2)).then(() => promised.push("2 is there"));
+  const [second, third] = [3, 4].map((n) =>
+    db.durably(() => insert(n)).then(() => promised.push(`${n} lasts`)),
+  );
+  await db.soon(() => insert(5)).then(() => promised.push("5 is there"));
+  assert.deepEqual([promised, syncs.length, told], [["2 is there", "5 is there"], 1, []]);
+  syncs[0]?.resolve();
+  await first;
+  // Committed while the first sync was under way, which may have missed them.
+  await waitFor(() => syncs.length === 2, "the second sync");
+  assert.deepEqual(promised, ["2 is there", "5 is there", "1 lasts"]);
+  syncs[1]?.resolve();
+  await Promise.all([second, third]);
+  assert.deepEqual(promised.slice(3), ["3 lasts", "4 lasts"]);
+  assert.deepEqual([syncs.length, told], [2, [undefined, undefined]]);
+  const closed = db.close();
+  await waitFor(() => syncs.length === 3, "the last sync");
+  syncs[2]?.resolve();
+  await closed;
+});
+
+test("after a sync that failed nothing is promised any more, and the reason is told", async (t) => {
+  const { db, syncs, told, insert } = await slowDisk(t);
+  const asked = db.durably(() => insert(1));
+  await waitFor(() => syncs.length === 1, "the sync");
+  syncs[0]?.reject(new Error("EIO"));
+  const lost = /could not be written to the disk: mend that, and restart/;
+  await assert.rejects(asked, lost);
+  await assert.rejects(
+    db.durably(() => insert(2)),
+    lost,
+  );
+  await assert.rejects(
+    db.soon(() => insert(3)),
+    lost,
+  );
+  assert.equal(told.length, 2);
+  for (const problem of told) assert.match(problem ?? "", lost);
+  await assert.rejects(db.close(), lost);
 });
 
 test("nobody else may read the database's files, nor look into a folder that was made for it", async (t) => {
