@@ -186,7 +186,11 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     problems: health.problems,
     jobs,
   });
-  const order = createArrivalOrder({ now, onTurn: metrics.callback, onPassedOver: metrics.passedOver });
+  const order = createArrivalOrder({
+    now: () => performance.now(),
+    onTurn: metrics.callback,
+    onPassedOver: metrics.passedOver,
+  });
   const strangers = createStrangers(log, metrics.strangerRefused);
   const app = createPublicApp(config.listen.trustedProxies ?? []);
   app.use((req, _res, next) => {

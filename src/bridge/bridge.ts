@@ -17,7 +17,9 @@ import { createFromMatrix } from "./from-matrix.ts";
 import { createFromXmpp } from "./from-xmpp.ts";
 import { createGround, type GroundDeps } from "./ground.ts";
 import { createInbox, type Inbox } from "./inbox.ts";
+import type { JobOutcomes } from "./job-outcomes.ts";
 import { createMessageParts } from "./message-parts.ts";
+import { type BridgeOverview, createOverview } from "./overview.ts";
 import { createPeople } from "./people.ts";
 import { createPresence } from "./presence.ts";
 import { createPresenceReturn } from "./presence-return.ts";
@@ -35,6 +37,7 @@ export interface BridgeDeps extends GroundDeps {
   version: string;
   /** The parts that something is wrong with, each with what it is. */
   problems(): Record<string, string>;
+  jobs: Pick<JobOutcomes, "run" | "over" | "retried">;
 }
 
 export interface Bridge
@@ -59,6 +62,7 @@ export interface Bridge
   /** Prosody was started, and has forgotten what it knew before. */
   prosodyStarted(): void;
   prosodyReached(): void;
+  overview: BridgeOverview;
   /** Takes up whatever an earlier run has left. */
   start(): Promise<void>;
   /** Starts nothing new and resolves when what runs is done. */
@@ -66,7 +70,7 @@ export interface Bridge
 }
 
 export function createBridge(deps: BridgeDeps): Bridge {
-  const { config, homeserverHttp, version, problems } = deps;
+  const { config, homeserverHttp, version, problems, jobs } = deps;
   const { appservice, xmpp: prosody, delivery, privacy } = config;
   const ground = createGround(deps);
   const { addresses, component, permissions, directRooms, ghosts, profiles, store, matrix, xmpp } = ground;
@@ -101,6 +105,7 @@ export function createBridge(deps: BridgeDeps): Bridge {
     signingSecret: prosody.callbackSecret,
     wake: (lanes) => dispatcher.wake(lanes),
     retryNow: () => dispatcher.retryNow(),
+    newId,
     newCode: () => randomBytes(4).toString("hex").slice(0, 6).toUpperCase(),
   });
   const { bot, botRooms } = botParts;
@@ -130,6 +135,7 @@ export function createBridge(deps: BridgeDeps): Bridge {
     messages,
     writeDirect: fromXmpp.handle,
     answerOwn: (request) => answerIq(request),
+    showsTyping: privacy.typing,
     onStored,
   });
   const { rooms, gateway } = roomParts;
@@ -176,7 +182,9 @@ export function createBridge(deps: BridgeDeps): Bridge {
   });
   const dispatcher = createDispatcher({
     lanes: store.lanes,
-    handle: inbox.handle,
+    handle: (job, mayRepeat) => jobs.run(job, () => inbox.handle(job, mayRepeat)),
+    onDone: jobs.over,
+    onRetry: jobs.retried,
     followUps: createFollowUps({
       addresses,
       directRooms,
@@ -215,7 +223,10 @@ export function createBridge(deps: BridgeDeps): Bridge {
     receiveStanza: inbox.receiveStanza,
     answerIq: (request) => (gateway.isRoom(request.attrs.to) ? gateway : { answerIq }).answerIq(request),
     isOurs: (userId) => userId === addresses.botUserId || addresses.isGhost(userId),
-    takeEphemeral: signals.takeEphemeral,
+    takeEphemeral(items) {
+      signals.takeEphemeral(items);
+      gateway.takeEphemeral(items);
+    },
     notify: push.notify,
     thirdParty: createThirdParty({ ...ground, icon: botProfile.icon }),
     userExists: ghosts.exists,
@@ -243,6 +254,7 @@ export function createBridge(deps: BridgeDeps): Bridge {
       botParts.prosodyReached();
       dispatcher.retryNow();
     },
+    overview: createOverview({ ...ground, links: () => rooms.links, dispatcher }),
     async start() {
       await roomParts.start();
       await botParts.start();

@@ -21,6 +21,8 @@ export interface CatchUp {
   suspect(isSure?: boolean): void;
   /** Those of the rooms that have not been compared since the last suspicion; from now on they count as compared. */
   takeUnsure(rooms: Iterable<RoomId>): Set<RoomId>;
+  /** They were taken and could not be compared. */
+  giveBack(rooms: Iterable<RoomId>): void;
   stop(): void;
 }
 
@@ -50,12 +52,13 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     timer = undefined;
     begun.push(now());
     begun.splice(0, begun.length - burst.size);
-    compared.clear();
     compare().catch((error) => log.error("could not look for lost events", { error }));
   };
 
   return {
     suspect(isSure = false) {
+      // An event that comes before the comparison would hide what was lost ahead of it.
+      compared.clear();
       if (isSure) {
         clearTimeout(timer);
         begin();
@@ -71,6 +74,9 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
       const unsure = new Set([...rooms].filter((roomId) => !compared.has(roomId)));
       for (const roomId of unsure) compared.add(roomId);
       return unsure;
+    },
+    giveBack(rooms) {
+      for (const roomId of rooms) compared.delete(roomId);
     },
     stop: () => clearTimeout(timer),
   };

@@ -5,7 +5,7 @@ import { type Content, readString } from "../matrix/event.ts";
 import { domainOf, parseUserId, type RoomId, type UserId } from "../matrix/ids.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Log } from "../ops/log.ts";
-import type { DirectRoom, DirectRooms as StoredRooms } from "../store/store.ts";
+import type { DirectRoom, DirectRooms as StoredRooms, Transactions } from "../store/store.ts";
 import type { Jid } from "../xmpp/jid.ts";
 import { UndeliverableError } from "./failure.ts";
 import type { Ghosts } from "./ghosts.ts";
@@ -28,6 +28,7 @@ export interface DirectRoomsDeps {
   ghosts: Ghosts;
   matrix: MatrixClient;
   store: StoredRooms;
+  transactions: Pick<Transactions, "note">;
   log: Log;
 }
 
@@ -60,6 +61,12 @@ export function createDirectRooms(deps: DirectRoomsDeps) {
     return undefined;
   };
 
+  /** Without an event to begin from, nobody would know what the homeserver has lost of the first ones. */
+  const noteBeginning = async (ghost: UserId, roomId: RoomId): Promise<void> => {
+    const first = await matrix.firstEvent(ghost, roomId);
+    if (first) await deps.transactions.note(roomId, first);
+  };
+
   const make = async (ghost: UserId, userId: UserId, jid: Jid): Promise<DirectRoom> => {
     if (domainOf(userId) === homeserverDomain && !(await matrix.profile(userId))) {
       throw new UndeliverableError("cancel", "item-not-found", `There is no Matrix user ${userId}.`);
@@ -85,6 +92,7 @@ export function createDirectRooms(deps: DirectRoomsDeps) {
     let current = known;
     if (!current?.roomId) {
       current = (known && (await findMade(ghost, userId, jid))) ?? (await make(ghost, userId, jid));
+      await noteBeginning(ghost, current.roomId as RoomId);
       await store.save(current);
     }
     const roomId = current.roomId as RoomId;
@@ -100,6 +108,21 @@ export function createDirectRooms(deps: DirectRoomsDeps) {
   return {
     ofRoom: (roomId: RoomId) => store.ofRoom(roomId),
     ofPair: (userId: UserId, jid: Jid) => store.ofPair(userId, jid),
+
+    /** The conversation in which a user writes: they may do so before the homeserver has told of the new room. */
+    ofWriter: async (roomId: RoomId, userId: UserId): Promise<DirectRoom | undefined> => {
+      const known = await store.ofRoom(roomId);
+      if (known) return known;
+      for (const { jid } of await store.roomless(userId)) {
+        await locked(userId, jid, async () => {
+          const current = await store.ofPair(userId, jid);
+          if (!current || current.roomId || current.membership === blocked) return;
+          const made = await findMade(await ghosts.ensure(jid), userId, jid);
+          if (made) await store.save(made);
+        });
+      }
+      return store.ofRoom(roomId);
+    },
 
     /** The pair's room, made or its Matrix user invited back where needed. */
     open: (userId: UserId, jid: Jid): Promise<OpenRoom> =>

@@ -21,6 +21,10 @@ export interface DispatcherDeps {
   random: () => number;
   giveUpAfterMs: number;
   maxConcurrentLanes: number;
+  /** Told of each job that is over, before it is taken out of its lane. */
+  onDone?: (job: Job, outcome: "handled" | "refused" | "parked") => void;
+  /** Told of each attempt that failed for now. */
+  onRetry?: (job: Job) => void;
 }
 
 export interface Dispatcher {
@@ -30,6 +34,8 @@ export interface Dispatcher {
   wake(lanes: Iterable<string>): void;
   /** A far side has come back: lanes that wait to try again do so now. */
   retryNow(): void;
+  /** How many lanes are worked on, wait for that, or wait to try again. */
+  lanes(): { working: number; queued: number; retrying: number };
   /** Starts nothing new and resolves when what runs is done. */
   stop(): Promise<void>;
 }
@@ -48,12 +54,14 @@ const retryAfterOf = (error: unknown): number => {
 };
 
 export function createDispatcher(deps: DispatcherDeps): Dispatcher {
-  const { lanes, handle, followUps, log, now, random } = deps;
+  const { lanes, handle, followUps, log, now, random, onDone, onRetry } = deps;
   const limit = pLimit(deps.maxConcurrentLanes);
   /** A lane is here while it runs, with a mark where more has come meanwhile. */
   const running = new Map<string, { more: boolean; done: Promise<void> }>();
   /** Lanes that may have been in the middle of their first job when the last run ended. */
   const interrupted = new Set<string>();
+  /** Jobs that are done and could not be removed, as on a full disk: nothing of them is to happen again. */
+  const finished = new Set<string>();
   const sleepers = new Set<() => void>();
   let stopping = false;
 
@@ -70,14 +78,19 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
 
   const giveUp = async (job: Job, failure: Failure, error: unknown): Promise<void> => {
     const { cause, lane } = job;
-    const told = await followUps(job, failure, error);
+    const told = await followUps(job, failure, error).catch((problem): NewJob[] => {
+      log.error("its sender cannot be told", { cause, lane, error: problem });
+      return [];
+    });
     // Anybody can have messages refused, so keeping those would let anybody fill the disk.
     if (!failure.retry && isOrdinary(error)) {
       log.info("refused: its sender is told", { cause, lane, condition: failure.condition, error });
+      onDone?.(job, "refused");
       await lanes.complete(job, told);
     } else {
       const { condition } = failure;
       log.error("parked: this message is given up, its sender is told", { cause, lane, condition, error });
+      onDone?.(job, "parked");
       await lanes.park(job, String((error as Error)?.message ?? error), told);
     }
     wake(told.map((one) => one.lane));
@@ -85,8 +98,9 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
 
   /** @returns milliseconds to wait before the job is tried again, or undefined where it is over. */
   const attempt = async (job: Job, mayRepeat: boolean): Promise<number | undefined> => {
+    const name = `${job.id} ${job.cause}`;
     try {
-      await handle(job, mayRepeat);
+      if (!finished.has(name)) await handle(job, mayRepeat);
     } catch (error) {
       const failure = failureOf(error);
       if (stopping) return undefined;
@@ -94,6 +108,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         await giveUp(job, failure, error);
         return undefined;
       }
+      onRetry?.(job);
       await lanes.failed(job, String((error as Error).message));
       const delay = Math.max(delayAfter(job.attempts, random()), retryAfterOf(error));
       log.warn("failed for now, will be tried again", {
@@ -105,7 +120,10 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       });
       return delay;
     }
+    if (!finished.has(name)) onDone?.(job, "handled");
+    finished.add(name);
     await lanes.complete(job);
+    finished.delete(name);
     return undefined;
   };
 
@@ -130,6 +148,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       .catch(async (error) => {
         // The store itself failed: the lane keeps its jobs and is looked at again.
         log.error("a lane stopped and will be taken up again", { lane, error });
+        interrupted.add(lane);
         if (!stopping) await sleep(delays.first);
         mark.more = true;
       })
@@ -161,6 +180,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     },
     wake,
     retryNow,
+    lanes: () => ({ working: limit.activeCount, queued: limit.pendingCount, retrying: sleepers.size }),
     async stop() {
       stopping = true;
       retryNow();

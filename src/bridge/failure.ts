@@ -9,6 +9,7 @@ import {
   failureOfStanzaError,
 } from "../mapping/errors.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
+import { isStoreTrouble } from "../store/database.ts";
 import { IqTimeoutError, IqUnansweredError, RestError, StanzaRefusedError } from "../xmpp/client.ts";
 
 /** The bridge itself knows that this cannot be delivered, now or ever. */
@@ -36,6 +37,14 @@ const poison: Failure = {
   sentence: "The bridge failed on this message; its operator can see it.",
 };
 
+/** The disk is full, or the database locked: nothing that the message could help. */
+const storeTrouble: Failure = {
+  type: "wait",
+  condition: "resource-constraint",
+  retry: true,
+  sentence: "The bridge cannot write to its disk; its operator can see it.",
+};
+
 export function failureOf(error: unknown): Failure {
   if (error instanceof UndeliverableError) return error.failure;
   if (error instanceof MatrixError) return failureOfMatrix(error.status, error.errcode);
@@ -43,5 +52,5 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof RestError) return failureOfRest(error.status);
   if (error instanceof IqTimeoutError || error instanceof IqUnansweredError) return failureOfRest(undefined);
   if (error instanceof NoAnswerError) return failureOfMatrix(undefined);
-  return poison;
+  return error instanceof Error && isStoreTrouble(error) ? storeTrouble : poison;
 }

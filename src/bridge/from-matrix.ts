@@ -158,8 +158,8 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
 
   const onMessage = async (event: MatrixEvent, mayRepeat: boolean): Promise<void> => {
     if (await bot.onMessage(event, mayRepeat)) return;
-    const room = await directRooms.ofRoom(event.room_id);
     const { event_id: cause, sender } = event;
+    const room = await directRooms.ofWriter(event.room_id, sender);
     if (!room) return log.info("left out: this room is not bridged", { cause, room: event.room_id });
     if (levelOf(permissions, sender) === "block") {
       throw new UndeliverableError("auth", "forbidden", "You may not use this bridge.");
@@ -200,10 +200,14 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
   };
 
   /** Commands are given in rooms too; where guests look on, they see what others in the room see. */
-  const inRoom = async (route: Traffic, event: MatrixEvent, mayRepeat: boolean): Promise<void> => {
-    if (event.type === "m.room.member") await botRooms.noteMembership(event);
-    const isCommand = isMessage(event) && !isOurs(event.sender) && (await bot.onMessage(event, mayRepeat));
+  const inRoom = async (route: Traffic, event: MatrixEvent, mayRepeat: boolean): Promise<MatrixEvent[]> => {
+    const { type, sender, state_key: member, content } = event;
+    if (type === "m.room.member") await botRooms.noteMembership(event);
+    const isFromBot = sender === addresses.botUserId;
+    const isCommand = isMessage(event) && !isFromBot && (await bot.onMessage(event, mayRepeat));
     if (!isCommand || route.showsCommands) await route.onEvent(event, mayRepeat);
+    const isCalled = type === "m.room.member" && member === addresses.botUserId && !isFromBot;
+    return isCalled && content.membership === "invite" ? bot.onInvited(event) : [];
   };
 
   return {
@@ -222,8 +226,7 @@ export function createFromMatrix(deps: FromMatrixDeps): FromMatrix {
     async handle(event, mayRepeat) {
       const route = routeOf(event.room_id);
       if (route) {
-        await inRoom(route, event, mayRepeat);
-        return [];
+        return inRoom(route, event, mayRepeat);
       }
       if (event.type === encryptionType || isLiveLocation(event)) await onHindrance(event);
       if (event.type === "m.room.member") return onMember(event, event.state_key as UserId);

@@ -1,5 +1,5 @@
 /** One stanza of Prosody: whose it is, what it becomes, and where that goes. */
-import { levelOf } from "../config/permissions.ts";
+import { isShutOut, levelOf } from "../config/permissions.ts";
 import type { Config } from "../config/schema.ts";
 import type { Addresses } from "../mapping/addresses.ts";
 import { isAllFallback } from "../mapping/bodies.ts";
@@ -13,7 +13,7 @@ import type { EventId, UserId } from "../matrix/ids.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Log } from "../ops/log.ts";
 import { sentAtOf } from "../xmpp/delay.ts";
-import { type BareJid, bareOf, domainOf, type Jid } from "../xmpp/jid.ts";
+import { type BareJid, bareOf, domainOf, isFullJid, type Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { type Element, readError, readText, type StanzaError } from "../xmpp/stanza.ts";
 import type { Bot } from "./bot.ts";
@@ -164,22 +164,23 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
   };
 
   /** @throws UndeliverableError where the two are not to be joined. */
-  const mayWrite = (from: BareJid, to: UserId): void => {
-    if (domainOf(from) === component || addresses.isGhost(to)) {
+  const mayWrite = (jid: Jid, to: UserId): void => {
+    if (domainOf(jid) === component || addresses.isGhost(to)) {
       throw new UndeliverableError(
         "cancel",
         "not-allowed",
         "Both sides of this are on the same network; write there.",
       );
     }
-    if (levelOf(permissions, from) === "block") {
+    const isBlocked = isFullJid(jid) ? isShutOut(permissions, jid) : levelOf(permissions, jid) === "block";
+    if (isBlocked) {
       throw new UndeliverableError("auth", "forbidden", "You may not use this bridge.");
     }
   };
 
   const converse: FromXmpp["converse"] = async (message, userId, jid, attempt) => {
     if (message.attrs.type === "error") return onError(message, userId, jid, attempt);
-    mayWrite(bareOf(jid), userId);
+    mayWrite(jid, userId);
     const unbridged = unbridgedIn(message);
     if (unbridged) return refuse(unbridged, userId, jid, attempt);
     if (await isChange(message, userId, jid, attempt.cause)) return;

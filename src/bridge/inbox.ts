@@ -50,9 +50,23 @@ export function createInbox(deps: InboxDeps): Inbox {
     onStored([lane]);
   };
 
+  /** What breaks here would break here again, so it is stored, and parked when it breaks in its lane. */
+  const orStored = (look: () => boolean): boolean => {
+    try {
+      return look();
+    } catch (error) {
+      log.error("could not see what this is, so it is stored", { error });
+      return true;
+    }
+  };
+  const isWorthStoring = (event: MatrixEvent): boolean =>
+    orStored(() => {
+      roomStates.note(event);
+      return fromMatrix.matters(event);
+    });
+
   const jobsOf = async (events: readonly MatrixEvent[]): Promise<EventJob[]> => {
-    for (const event of events) roomStates.note(event);
-    const storable = await Promise.all(events.filter(fromMatrix.matters).map(secrets.hideInEvent));
+    const storable = await Promise.all(events.filter(isWorthStoring).map(secrets.hideInEvent));
     return storable.map((event) => ({
       lane: `matrix ${event.room_id}`,
       cause: event.event_id,
@@ -72,7 +86,10 @@ export function createInbox(deps: InboxDeps): Inbox {
     async acceptTransaction({ id, digest, events }) {
       const jobs = await jobsOf(events);
       const unsure = catchUp.takeUnsure(jobs.map(({ work }) => work.event.room_id));
-      const fresh = await store.transactions.accept({ id, digest, jobs, unsure });
+      const fresh = await store.transactions.accept({ id, digest, jobs, unsure }).catch((error) => {
+        catchUp.giveBack(unsure);
+        throw error;
+      });
       for (const { cause, lane } of fresh) log.info("accepted from Matrix", { cause, lane, txn: id });
       if (fresh.length < jobs.length) {
         log.info("left out events that came before", { txn: id, events: jobs.length - fresh.length });
@@ -97,7 +114,7 @@ export function createInbox(deps: InboxDeps): Inbox {
         presence.handle(stanza).catch((error) => log.info("presence was not answered", { from, to, error }));
         return;
       }
-      if (stanza.name === "message" && !fromXmpp.matters(stanza)) return;
+      if (stanza.name === "message" && !orStored(() => fromXmpp.matters(stanza))) return;
       const cause = newId();
       const lane = `xmpp ${bareOf(from as Jid)} ${bareOf(to as Jid)}`;
       await keep(stanza.name === "message" ? secrets.hideInMessage(stanza, cause) : stanza, lane, cause);

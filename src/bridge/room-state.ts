@@ -30,6 +30,8 @@ export interface RoomState {
   members: ReadonlyMap<UserId, RoomMember>;
   /** The content of a state event with an empty state key. */
   contentOf(type: string): Content | undefined;
+  /** Who has set that content, and when, in Unix milliseconds. */
+  setBy(type: string): { userId: UserId; at: number } | undefined;
   /** Infinite for creators of rooms of version 12 and later. */
   levelOf(userId: UserId): number;
   /** Whether their level allows it; somebody above them they can do nothing to. */
@@ -43,6 +45,8 @@ export interface RoomStates {
    * @throws MatrixError where the reader may not see it.
    */
   of(reader: UserId, roomId: RoomId): Promise<RoomState>;
+  /** What is remembered of the room; undefined where nothing is. */
+  known(roomId: RoomId): RoomState | undefined;
   /** Takes in what has changed; to be called with every event that comes, of whomever. */
   note(event: MatrixEvent): void;
   /** Events may have been lost: whatever is remembered may be old. */
@@ -82,6 +86,11 @@ class StateOfRoom implements RoomState {
 
   contentOf(type: string): Content | undefined {
     return this.#events.get(keyOf({ type, state_key: "" }))?.content;
+  }
+
+  setBy(type: string): { userId: UserId; at: number } | undefined {
+    const event = this.#events.get(keyOf({ type, state_key: "" }));
+    return event && { userId: event.sender, at: event.origin_server_ts };
   }
 
   #text(type: string, key: string): string | undefined {
@@ -174,6 +183,8 @@ export function createRoomStates({ matrix }: { matrix: Pick<MatrixClient, "fullS
       reading.set(roomId, { done, meanwhile });
       return done;
     },
+
+    known: (roomId) => rooms.peek(roomId),
 
     note(event) {
       if (event.state_key === undefined) return;

@@ -51,6 +51,7 @@ const chunkOf = ({ chunk }: Content): MatrixEvent[] =>
   (Array.isArray(chunk) ? chunk : []).map(parseEvent).filter((event) => event !== undefined);
 
 const segment = encodeURIComponent;
+const oldest = { dir: "f", limit: "1" };
 /** Of a hundred events each. */
 const maxPages = 10;
 const room = (roomId: RoomId): string => `/_matrix/client/v3/rooms/${segment(roomId)}`;
@@ -67,7 +68,9 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
         ...request,
         headers: { authorization: `Bearer ${asToken}`, "content-type": "application/json" },
       });
-      const down = answer.status >= 500 ? `answered with status ${answer.status}` : undefined;
+      // COMPAT(Synapse): says so of another server, as when an alias of one that is not there is asked for.
+      const isAnothers = (answer.status === 502 || answer.status === 504) && isObject(parseBody(answer.body));
+      const down = answer.status >= 500 && !isAnothers ? `answered with status ${answer.status}` : undefined;
       onContact?.(answer.status === 401 ? "refuses the application service's token (as_token)" : down);
       return answer;
     } catch (error) {
@@ -267,6 +270,10 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
       const path = `${room(roomId)}/redact/${segment(eventId)}/${segment(txnId)}`;
       await put(`redact ${eventId}`, path, { ...(reason !== undefined && { reason }) }, ghost);
     },
+
+    /** The event that made the room. */
+    firstEvent: async (ghost: UserId, roomId: RoomId): Promise<EventId | undefined> =>
+      chunkOf(await get("read an event", `${room(roomId)}/messages`, ghost, oldest))[0]?.event_id,
 
     /** What happened in the room after the event, oldest first; undefined if the event is not among the last thousand. */
     async eventsAfter(ghost: UserId, roomId: RoomId, eventId: EventId): Promise<MatrixEvent[] | undefined> {

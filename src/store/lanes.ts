@@ -83,13 +83,14 @@ const recentEvents = 1000;
 
 export function createTransactions({ db, now }: LanesDeps): Transactions {
   const insert = createInsert({ db, now });
-  const isNew = ({ cause, work }: EventJob): boolean =>
+  const see = (roomId: RoomId, eventId: string): boolean =>
     db.run(
       "insert or ignore into seen_events (event_id, room_id, received_at) values (?, ?, ?)",
-      cause,
-      work.event.room_id,
+      eventId,
+      roomId,
       now(),
     ) > 0;
+  const isNew = ({ cause, work }: EventJob): boolean => see(work.event.room_id, cause);
   const lastSeen = (roomId: RoomId): EventId | undefined =>
     db.one("select event_id from seen_events where room_id = ? order by seq desc limit 1", roomId)
       ?.event_id as EventId | undefined;
@@ -128,6 +129,10 @@ export function createTransactions({ db, now }: LanesDeps): Transactions {
           return true;
         });
       }),
+
+    note: async (roomId, eventId) => {
+      await db.soon(() => see(roomId, eventId));
+    },
 
     recentRooms: async () =>
       db

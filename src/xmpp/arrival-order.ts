@@ -24,6 +24,7 @@ export interface ArrivalOrder {
 }
 
 export interface ArrivalOrderDeps {
+  /** Milliseconds from whenever: a clock that nobody sets. */
   now: () => number;
   /**
    * How long a callback waits for connections before its own. In a flood Prosody sends a request more than a second

@@ -1,5 +1,5 @@
 /** When a stanza was sent, where that was long ago: XEP-0203 Delayed Delivery 2.0. */
-import { dateTimeOf } from "../mapping/date-times.ts";
+import { dateTime, dateTimeOf } from "../mapping/date-times.ts";
 import { bareOf, domainOf, type Jid } from "./jid.ts";
 import { NS } from "./namespaces.ts";
 import { type Element, xml } from "./stanza.ts";
@@ -30,6 +30,6 @@ export function sentAtOf(stanza: Element, acceptedAt: number | undefined, now: n
 export function withDelay(stanza: Element, sentAt: number, now: number): Element {
   if (sentAt <= 0 || now - sentAt < lateMs) return stanza;
   const from = domainOf(stanza.attrs.from as Jid);
-  stanza.append(xml("delay", { xmlns: NS.delay, from, stamp: new Date(sentAt).toISOString() }));
+  stanza.append(xml("delay", { xmlns: NS.delay, from, stamp: dateTime(sentAt) }));
   return stanza;
 }

@@ -80,6 +80,8 @@ export interface StanzaError {
   type: string;
   condition: string;
   text?: string;
+  /** Where it is to be tried instead, of `gone` and `redirect` (RFC 6120 §8.3.3.5 and §8.3.3.14). */
+  address?: string;
 }
 
 /** The error that a stanza of type "error" carries (RFC 6120 §8.3.2). */
@@ -87,15 +89,18 @@ export function readError(stanza: Element): StanzaError {
   const error = stanza.getChild("error");
   const children = error?.getChildElements().filter((child) => child.getNS() === NS.stanzaErrors) ?? [];
   const text = children.find(({ name }) => name === "text")?.getText();
+  const condition = children.find(({ name }) => name !== "text");
+  const address = condition?.getText();
   return {
     type: String(error?.attrs.type ?? "cancel"),
-    condition: children.find(({ name }) => name !== "text")?.name ?? "undefined-condition",
+    condition: condition?.name ?? "undefined-condition",
     ...(text && { text: xmlSafe(text) }),
+    ...(address && { address: xmlSafe(address) }),
   };
 }
 
 /** The stanza that refuses another one: to and from exchanged, its ID kept. */
-export function errorReply(stanza: Element, { type, condition, text }: StanzaError): Element {
+export function errorReply(stanza: Element, { type, condition, text, address }: StanzaError): Element {
   const { from, to, id } = stanza.attrs;
   return xml(
     stanza.name,
@@ -103,7 +108,7 @@ export function errorReply(stanza: Element, { type, condition, text }: StanzaErr
     xml(
       "error",
       { type },
-      xml(condition, { xmlns: NS.stanzaErrors }),
+      xml(condition, { xmlns: NS.stanzaErrors }, ...(address ? [address] : [])),
       ...(text ? [xml("text", { xmlns: NS.stanzaErrors }, text)] : []),
     ),
   );

@@ -234,3 +234,63 @@ test("the wait before the next attempt grows from three eighths of a second to a
     [500, 1000, 2000, 60_000],
   );
 });
+
+test("each job that is over is told of once, and each attempt that failed for now", async (t) => {
+  const told: string[] = [];
+  const { add, pass, failing } = setUp(t, {
+    onDone: ({ cause }, outcome) => void told.push(`${cause} ${outcome}`),
+    onRetry: ({ cause }) => void told.push(`${cause} again`),
+  });
+  failing.set("down", down);
+  failing.set("refused", new UndeliverableError("auth", "forbidden", "You may not."));
+  failing.set("broken", new TypeError("x is undefined"));
+  await add(job("refused"), job("broken"), job("well"), job("down"));
+  failing.delete("down");
+  await pass(1000);
+  assert.deepEqual(
+    told.filter((line) => !line.includes(" told of ")),
+    ["refused refused", "broken parked", "well handled", "down again", "down handled"],
+  );
+});
+
+test("lanes are counted by what they wait for", async (t) => {
+  const { add, failing, dispatcher } = setUp(t, { maxConcurrentLanes: 1 });
+  failing.set("1", down);
+  await add(job("1", "a"));
+  assert.deepEqual(dispatcher.lanes(), { working: 0, queued: 0, retrying: 1 });
+});
+
+test("a job that is done and cannot be removed from the store is not done again", async (t) => {
+  const store = openSqliteStore({ path: ":memory:", now: () => 0 });
+  const { lanes } = store;
+  let full = true;
+  const complete: typeof lanes.complete = async (...given) => {
+    if (full) throw new Error("database or disk is full");
+    await lanes.complete(...given);
+  };
+  const { dispatcher, attempts, pass } = setUp(t, { lanes: { ...lanes, complete } });
+  await lanes.add([job("1"), job("2")]);
+  dispatcher.wake(["a"]);
+  await pass(0);
+  for (let n = 0; n < 4; n += 1) await pass(500);
+  assert.deepEqual(attempts, ["1"]);
+  full = false;
+  await pass(500);
+  assert.deepEqual(attempts, ["1", "2"]);
+  assert.deepEqual(await lanes.waiting(), []);
+});
+
+test("a job whose sender cannot even be told is parked, and its lane goes on", async (t) => {
+  const { failing, done, add, store } = setUp(t, {
+    followUps: async () => {
+      throw new TypeError("not a stanza");
+    },
+  });
+  failing.set("1", new TypeError("poison"));
+  await add(job("1"), job("2"));
+  assert.deepEqual(done, ["2"]);
+  assert.deepEqual(
+    (await store.lanes.parked()).map(({ cause }) => cause),
+    ["1"],
+  );
+});

@@ -92,7 +92,7 @@ async function link(rooms: Rooms, words = ""): Promise<void> {
   const code = codeIn(await command(juliet, roomId, `link ${muc}${words}`));
   await r.waitFor((stanza) => String(stanza.getChildText("body")).includes(`agree ${code}`), waitMs);
   await r.say(`!xmpp agree ${code}`);
-  await r.waitFor((stanza) => /Done: /.test(String(stanza.getChildText("body"))), waitMs);
+  await r.waitFor((stanza) => /: Done\.$/.test(String(stanza.getChildText("body"))), waitMs);
 }
 
 async function unlink({ roomId }: Rooms): Promise<void> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setScene } from "./scene.ts";
+import { waitFor } from "../support/wait-for.ts";
+import { julietJid, setScene } from "./scene.ts";
 
 test("events that a homeserver lost in a restart are delivered ahead of its next event", async (t) => {
   const { homeserver, juliet, start, openChat, romeoHas } = await setScene(t);
@@ -31,4 +32,50 @@ test("events that a homeserver lost are delivered although no other event follow
   await bridge.stop();
   await start();
   assert.deepEqual(await romeoHas(2), ["one", "two"]);
+});
+
+test("events that a homeserver lost of a room that is new are delivered as well", async (t) => {
+  const { homeserver, juliet, romeo, start, romeoHas } = await setScene(t);
+  const bridge = await start();
+  homeserver.pause();
+  await romeo.sendText(julietJid, "come");
+  const roomId = await waitFor(() => juliet.invites()[0], "an invitation");
+  await waitFor(() => juliet.received(roomId).length > 0, "the message");
+  juliet.join(roomId);
+  juliet.sendText(roomId, "one");
+  juliet.sendText(roomId, "two");
+  homeserver.loseQueue();
+  await bridge.stop();
+  juliet.sendText(roomId, "three");
+  homeserver.resume();
+  await start();
+  assert.deepEqual(await romeoHas(3), ["one", "two", "three"]);
+});
+
+test("what is written in a new room before the homeserver has told the bridge of it is delivered", async (t) => {
+  const { homeserver, juliet, romeo, start, romeoHas } = await setScene(t);
+  await start();
+  homeserver.respond(({ path }) => (path.endsWith("/createRoom") ? { delayMs: 500 } : undefined));
+  await romeo.sendText(julietJid, "come");
+  const roomId = await waitFor(() => juliet.invites()[0], "an invitation");
+  juliet.join(roomId);
+  juliet.sendText(roomId, "one");
+  await homeserver.drained();
+  assert.deepEqual(await romeoHas(1), ["one"]);
+});
+
+test("what was written in a new room after the bridge was killed while it was made is delivered", async (t) => {
+  const { homeserver, juliet, romeo, start, romeoHas } = await setScene(t);
+  const bridge = await start();
+  homeserver.respond(({ path }) => (path.endsWith("/createRoom") ? "process-then-reset" : undefined));
+  await romeo.sendText(julietJid, "come");
+  const roomId = await waitFor(() => juliet.invites()[0], "an invitation");
+  homeserver.pause();
+  juliet.join(roomId);
+  juliet.sendText(roomId, "one");
+  await bridge.stop();
+  homeserver.respond(() => undefined);
+  homeserver.resume();
+  await start();
+  assert.deepEqual(await romeoHas(1), ["one"]);
 });

@@ -1,7 +1,7 @@
 /** What Prosody's mod_rest, old and new, and its restarts ask of the bridge, and what the component says of itself. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Element, serialize, xml } from "../../src/xmpp/stanza.ts";
+import { type Element, parseStanza, serialize, xml } from "../../src/xmpp/stanza.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { julietJid, setScene } from "./scene.ts";
 
@@ -19,7 +19,10 @@ test("with mod_rest of 2019 messages cross once each way, without credentials an
   assert.deepEqual(await scene.julietHas(roomId, 1), ["A thousand times the worse"]);
   assert.deepEqual(romeo.bodies(), ["Good night"]);
   assert.ok(prosody.requests.every(({ headers }) => headers.authorization === undefined));
-  assert.ok(prosody.requests.every(({ body }) => !body.startsWith("<iq")));
+  // Romeo's picture may have been asked for by now, which is answered once.
+  const isToItself = ({ body }: { body: string }): boolean =>
+    body.startsWith("<iq") && String(parseStanza(body).attrs.to).endsWith(bridge);
+  assert.ok(!prosody.requests.some(isToItself));
 });
 
 test("with mod_rest of 2019 a message to nobody is refused to its sender", async (t) => {

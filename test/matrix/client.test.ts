@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
 import { createHttp } from "../../src/http/client.ts";
 import { createMatrixClient } from "../../src/matrix/client.ts";
-import type { EventId, RoomId, UserId } from "../../src/matrix/ids.ts";
+import type { EventId, RoomAlias, RoomId, UserId } from "../../src/matrix/ids.ts";
 import { MatrixError } from "../../src/matrix/matrix-error.ts";
 import { type Answer, type SeenRequest, startFakeServer } from "../support/fake-server.ts";
 
@@ -182,6 +182,12 @@ test("a token that the homeserver does not know is a problem, and so are its fai
     "refuses the application service's token (as_token)",
     "answered with status 500",
   ]);
+});
+
+test("that another server does not answer is no problem of the homeserver", async (t) => {
+  const { client, contacts } = await setUp(t, () => refusal(502, "M_UNKNOWN"));
+  await assert.rejects(client.resolveAlias("#garden:away.example" as RoomAlias), { status: 502 });
+  assert.deepEqual(contacts, [undefined]);
 });
 
 test("a ping asks for the registration's own ID", async (t) => {
