@@ -1,5 +1,5 @@
-// The one way in for npm run demo, npm test and npm run bench: sets up what a fresh clone lacks, then runs the
-// pinned Node. It must itself run on any Node from 18 on, with nothing installed.
+// The one way in for npm run demo, npm test, npm run test:faults and npm run bench: sets up what a fresh clone
+// lacks, then runs the pinned Node. It must itself run on any Node from 18 on, with nothing installed.
 import { fileURLToPath } from "node:url";
 import { ensureBrowser } from "./browser.mjs";
 import { CommandError, runAttached } from "./command.mjs";
@@ -38,12 +38,13 @@ function testArguments(given) {
 const tasks = {
   demo: (given) => ["demo/demo.ts", ...given],
   bench: (given) => ["bench/bench.ts", ...given],
+  faults: (given) => ["test/faults/faults.ts", ...given],
   test: testArguments,
 };
 
 async function main([task = "", ...given]) {
   if (task !== "setup" && !Object.hasOwn(tasks, task)) {
-    say("Usage: node scripts/run.mjs setup|demo|test|bench [--rebuild-servers] [arguments]");
+    say("Usage: node scripts/run.mjs setup|demo|test|faults|bench [--rebuild-servers] [arguments]");
     return 2;
   }
   await ensureDependencies(root);

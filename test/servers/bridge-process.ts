@@ -60,7 +60,15 @@ export function createBridgeProcess({ configFile, adminUrl, logFile }: BridgePro
     pid: () => child?.pid,
     async start(untilReady = true, { nodeArguments = [], environment, within = [] } = {}) {
       const output = openSync(logFile, "a");
-      const command = [...within, process.execPath, ...nodeArguments, launcher, "run", "--config", configFile];
+      const command = [
+        ...within,
+        process.execPath,
+        ...nodeArguments,
+        launcher,
+        "run",
+        "--config",
+        configFile,
+      ];
       const [program = "", ...given] = command;
       const started = spawn(program, given, {
         stdio: ["ignore", output, output],

@@ -1,0 +1,18 @@
+/** What a fault is to the suite. */
+import type { Random } from "./random.ts";
+import type { Outcome } from "./scene.ts";
+
+export interface FaultContext {
+  random: Random;
+  /** 1 in the short form, more where there is more time. */
+  scale: number;
+}
+
+export interface Fault {
+  name: string;
+  /** Needs the real servers. */
+  real?: boolean;
+  /** Why it cannot be done here. */
+  impossible?: () => string | undefined;
+  run(context: FaultContext): Promise<Outcome>;
+}
