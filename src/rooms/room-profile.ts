@@ -1,5 +1,6 @@
 /** Name, topic and picture of linked rooms: the MUC's subject and configuration on one side, state events on the other. */
 import { createHash } from "node:crypto";
+import { LRUCache } from "lru-cache";
 import type { Avatars } from "../bridge/avatars.ts";
 import type { Speaker } from "../bridge/conversation.ts";
 import { UndeliverableError } from "../bridge/failure.ts";
@@ -57,13 +58,18 @@ export interface RoomProfile {
 
 /** In the content of an avatar event: which picture of the MUC it is, so that it is fetched once. */
 const hashKey = "causeway.sha1";
+/** State event: what the MUC calls the picture that was set on Matrix, of which it has a small copy. */
+const givenType = "causeway.picture";
 
+const sha1 = (bytes: Buffer): string => createHash("sha1").update(bytes).digest("hex");
 const isDelayed = (message: Element): boolean => readChild(message, NS.delay, "delay") !== undefined;
 const isRefusal = (error: unknown): boolean => error instanceof MatrixError && error.status === 403;
 
 export function createRoomProfile(deps: RoomProfileDeps): RoomProfile {
   const { bot, component, infos, admin, matrix, roomStates, avatars, requests, xmpp, puppets } = deps;
   const { speakerOf, notice, log } = deps;
+  /** Pictures from Matrix, until the homeserver has pushed what is noted of them in the room. */
+  const given = new LRUCache<BareJid, string>({ max: 1000 });
 
   /** By whoever did it, if they may on Matrix too; else by the bot, if that may. */
   const set = async (
@@ -98,14 +104,21 @@ export function createRoomProfile(deps: RoomProfileDeps): RoomProfile {
     const photo = await photoOf(muc);
     const type = photo && avatars.typeOf(photo);
     if (!photo || !type) return undefined;
-    const hash = createHash("sha1").update(photo).digest("hex");
+    const hash = sha1(photo);
     return { url: await avatars.upload({ type, bytes: photo }, bot), hash };
   };
 
-  const followPicture = async (state: RoomState, muc: BareJid, info: MucInfo): Promise<void> => {
-    if (info.avatarHash === undefined) return;
+  /** Which of the MUC's pictures the Matrix room shows, "" for none of them. */
+  const knownHash = (state: RoomState): string => {
     const shown = state.contentOf("m.room.avatar") ?? {};
-    const known = readString(shown, hashKey) ?? "";
+    const last = state.contentOf(givenType) ?? {};
+    const isGiven = last.url !== undefined && last.url === shown.url;
+    return readString(isGiven ? last : shown, hashKey) ?? "";
+  };
+
+  const followPicture = async (state: RoomState, muc: BareJid, info: MucInfo): Promise<void> => {
+    if (info.avatarHash === undefined || info.avatarHash === given.get(muc)) return;
+    const known = knownHash(state);
     if (known === info.avatarHash) return;
     if (info.avatarHash === "") return set(state, "m.room.avatar", {});
     const picture = await uploadOf(muc);
@@ -137,7 +150,8 @@ export function createRoomProfile(deps: RoomProfileDeps): RoomProfile {
     await notice(roomId, `That was changed here only. ${words}`, event.event_id);
   };
 
-  const change = async (from: Jid, muc: BareJid, { type, content }: MatrixEvent): Promise<boolean> => {
+  const change = async (from: Jid, muc: BareJid, event: MatrixEvent): Promise<boolean> => {
+    const { type, content, room_id: roomId } = event;
     if (type === "m.room.name") {
       return admin.configure(from, muc, { "muc#roomconfig_roomname": readString(content, "name") ?? "" });
     }
@@ -147,14 +161,20 @@ export function createRoomProfile(deps: RoomProfileDeps): RoomProfile {
     }
     const mxc = readString(content, "url");
     const photo = mxc ? await matrix.thumbnail(mxc) : undefined;
-    return mxc && !photo ? true : admin.setPhoto(from, muc, photo);
+    if (mxc && !photo) return true;
+    const hash = photo && sha1(photo.bytes);
+    // Ahead of it, since the MUC tells of its picture at once.
+    if (hash) given.set(muc, hash);
+    if (hash) await set(await roomStates.of(bot, roomId), givenType, { url: mxc, [hashKey]: hash });
+    return admin.setPhoto(from, muc, photo);
   };
 
   const isNews = async (muc: BareJid, { type, content }: MatrixEvent): Promise<boolean> => {
     const info = await infos.ask(muc).catch(() => undefined);
     if (type === "m.room.name") return info?.name !== readString(content, "name");
     if (type === "m.room.join_rules") return info?.isMembersOnly !== (content.join_rule !== "public");
-    return (info?.avatarHash ?? "") !== (readString(content, hashKey) ?? "") || !content.url;
+    if (!content.url) return (info?.avatarHash ?? "") !== "";
+    return readString(content, hashKey) === undefined || content[hashKey] !== info?.avatarHash;
   };
 
   return {
