@@ -3,24 +3,22 @@ import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
-test("the build runs without the sources, with its migrations", (t) => {
+test("the build runs without the sources, with its migrations and the files of its status page", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "causeway-build-"));
   t.after(() => rmSync(folder, { recursive: true }));
-  assert.equal(
-    scripts.build,
-    "tsc -p tsconfig.build.json && cp -r src/store/migrations dist/store/",
-    "as below",
-  );
+  const copied = ["store/migrations", "ops/status/assets"];
+  const copies = copied.map((path) => `cp -r src/${path} dist/${dirname(path)}/`);
+  assert.equal(scripts.build, ["tsc -p tsconfig.build.json", ...copies].join(" && "), "as below");
   const compiler = join(root, "node_modules/.bin/tsc");
   execFileSync(compiler, ["-p", "tsconfig.build.json", "--outDir", join(folder, "dist")], { cwd: root });
-  cpSync(join(root, "src/store/migrations"), join(folder, "dist/store/migrations"), { recursive: true });
+  for (const path of copied) cpSync(join(root, "src", path), join(folder, "dist", path), { recursive: true });
   for (const name of ["bin", "package.json"])
     cpSync(join(root, name), join(folder, name), { recursive: true });
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
@@ -40,4 +38,10 @@ test("the build runs without the sources, with its migrations", (t) => {
   assert.equal(check.status, 1);
   const failed = JSON.parse(check.stdout).find(({ check: name }: { check: string }) => name === "homeserver");
   assert.equal(failed.status, "fail");
+  const served = execFileSync(
+    process.execPath,
+    ["--input-type=module", "-e", `await import(${JSON.stringify(join(folder, "dist/app.js"))})`],
+    { encoding: "utf8" },
+  );
+  assert.equal(served, "");
 });
