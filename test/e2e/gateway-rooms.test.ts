@@ -128,6 +128,8 @@ for (const [how, alias] of [
     await guest.rejoin();
     await juliet.sendText(roomId, "welcome back");
     await guest.waitForMessage("welcome back");
+    // Her own client may be told of it after everybody else.
+    await juliet.waitFor(({ room_id: room, content }) => room === roomId && content.body === "welcome back");
     assert.deepEqual(
       guest.said().map(([nick, body]) => `${nick}: ${body}`),
       ["Romeo: before", "juliet: while you were away", "juliet: welcome back"],
