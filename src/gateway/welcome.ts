@@ -58,9 +58,8 @@ export function createWelcome({ rooms, occupancy, history, known, lazyAbove }: W
   };
 
   /** A client that comes in by another address of the room has left the room that it knows by the first. */
-  const leaveOther = async (guest: Guest): Promise<void> => {
-    const { roomId, ghost, jid, address } = guest;
-    const before = rooms.sessionsOf(roomId, ghost).find((session) => session.jid === jid);
+  const leaveOther = async (guest: Guest, before: Guest | undefined): Promise<void> => {
+    const { roomId, ghost, address } = guest;
     if (!before || before.address === address) return;
     const reason = `You are in this room as ${address} now.`;
     const of = await occupancy.portrait(roomId, ghost, before.nick);
@@ -99,10 +98,12 @@ export function createWelcome({ rooms, occupancy, history, known, lazyAbove }: W
       said.attrs.to = jid;
       await rooms.sendTo(guest, said);
     }
-    await rooms.sendTo(guest, await subjectNow(guest, state));
-    await leaveOther(guest);
+    const before = rooms.sessionsOf(roomId, ghost).find((session) => session.jid === jid);
+    // Ahead of the subject, since that is where a client sees that it is in, and begins to ask.
     await rooms.add(guest);
     known.set(guest, past.known);
+    await rooms.sendTo(guest, await subjectNow(guest, state));
+    await leaveOther(guest, before);
     await occupancy.announce(roomId, ghost, { except: jid });
   };
 }
