@@ -51,8 +51,13 @@ test("messages are counted once, by what became of them", async (t) => {
 
 test("what waits is told while it waits, and each attempt that failed", async (t) => {
   const { homeserver, romeo, start, acceptChat } = await setScene(t);
-  const { adminUrl } = await start();
-  await acceptChat();
+  const { adminUrl, settled } = await start();
+  await settled(await acceptChat());
+  // The first contact leaves jobs of its own, of presence and profiles.
+  await waitFor(
+    async () => Object.keys(await readMetric(adminUrl, "causeway_queued_jobs")).length === 0,
+    "the first contact to be over",
+  );
   homeserver.respond((request) => (isSend(request) ? { status: 500, body: "{}" } : undefined));
   await romeo.sendText(julietJid, "patience");
   await waitFor(async () => {
