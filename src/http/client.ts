@@ -1,8 +1,8 @@
 /** Calls to either server: kept-alive connections, bounded concurrency, retries for seconds; lanes do the rest. */
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
-import axios, { type AxiosError, type AxiosResponse } from "axios";
 import pRetry from "p-retry";
+import { ExchangeError, exchange } from "./exchange.ts";
 
 /** No usable answer came. `sent` tells whether the server may have acted on the request all the same. */
 export class NoAnswerError extends Error {
@@ -86,53 +86,44 @@ class PassingAnswer extends Error {
 
 export function createHttp(deps: HttpDeps): Http {
   const options = { keepAlive: true, maxSockets: deps.maxInFlight, scheduling: "fifo" as const };
-  const httpAgent = new HttpAgent(options);
-  const httpsAgent = new HttpsAgent(options);
-  const closing = new AbortController();
-  const http = axios.create({
-    baseURL: deps.baseUrl.replace(/\/+$/, ""),
-    headers: deps.headers,
-    httpAgent,
-    httpsAgent,
-    timeout: deps.timeoutMs,
-    signal: closing.signal,
-    proxy: false,
-    maxRedirects: 0,
-    responseType: "text",
-    transformRequest: (body) => body,
-    transformResponse: (body) => body,
-    validateStatus: () => true,
-  });
+  const base = deps.baseUrl.replace(/\/+$/, "");
+  const agent = base.startsWith("https:") ? new HttpsAgent(options) : new HttpAgent(options);
+  const inFlight = new Set<(code: string) => void>();
+  let isClosed = false;
 
   const once = async (request: HttpRequest, mayRepeat: boolean): Promise<HttpAnswer> => {
+    const { method, path, query, body, maxBytes } = request;
+    const url = new URL(base + path);
+    for (const [key, value] of Object.entries(query ?? {})) url.searchParams.append(key, value);
     const begun = performance.now();
-    const tell = (status: number | undefined): void => {
-      const { method, path } = request;
+    let breakOff: ((code: string) => void) | undefined;
+    const tell = (status: number | undefined): void =>
       deps.onAnswer?.({ method, path, status, seconds: (performance.now() - begun) / 1000 });
-    };
     try {
-      const answer: AxiosResponse<string | Buffer | undefined> = await http.request({
-        method: request.method,
-        url: request.path,
-        ...(request.query && { params: request.query }),
-        ...(request.headers && { headers: request.headers }),
-        ...(request.body !== undefined && { data: request.body }),
-        ...(request.timeoutMs !== undefined && { timeout: request.timeoutMs }),
-        ...(request.maxBytes !== undefined && {
-          responseType: "arraybuffer",
-          maxContentLength: request.maxBytes,
-        }),
+      const { status, headers, bytes } = await exchange({
+        url,
+        method,
+        headers: { ...deps.headers, ...request.headers },
+        body,
+        agent,
+        timeoutMs: request.timeoutMs ?? deps.timeoutMs,
+        maxBytes,
+        onBegin(given) {
+          breakOff = given;
+          inFlight.add(given);
+          if (isClosed) given("ERR_CANCELED");
+        },
       });
-      const headers = Object.fromEntries(Object.entries(answer.headers).map(([k, v]) => [k, String(v)]));
-      const { status, data = "" } = answer;
       tell(status);
-      const isWanted = typeof data !== "string" && status >= 200 && status < 300;
-      return { status, headers, ...(isWanted ? { body: "", bytes: data } : { body: String(data) }) };
+      const isWanted = maxBytes !== undefined && status >= 200 && status < 300;
+      return { status, headers, ...(isWanted ? { body: "", bytes } : { body: bytes.toString() }) };
     } catch (error) {
       tell(undefined);
-      const { code = "UNKNOWN", request: sent } = error as AxiosError<unknown>;
-      if (mayRepeat && code === "ECONNRESET" && sent?.reusedSocket) return once(request, false);
-      throw new NoAnswerError(code, !notSent.has(code), error);
+      if (!(error instanceof ExchangeError)) throw error;
+      if (mayRepeat && error.wasStale) return once(request, false);
+      throw new NoAnswerError(error.code, !notSent.has(error.code), error);
+    } finally {
+      if (breakOff) inFlight.delete(breakOff);
     }
   };
 
@@ -147,7 +138,7 @@ export function createHttp(deps: HttpDeps): Http {
         return await pRetry(attempt, {
           ...patience,
           shouldRetry: ({ error }) => {
-            if (closing.signal.aborted) return false;
+            if (isClosed) return false;
             if (error instanceof NoAnswerError) return request.repeatable === true || !error.sent;
             if (!(error instanceof PassingAnswer)) return false;
             // A gateway's 5xx says nothing about whether the server behind it has acted.
@@ -167,9 +158,9 @@ export function createHttp(deps: HttpDeps): Http {
       }
     },
     close() {
-      closing.abort();
-      httpAgent.destroy();
-      httpsAgent.destroy();
+      isClosed = true;
+      for (const breakOff of inFlight) breakOff("ERR_CANCELED");
+      agent.destroy();
     },
   };
 }

@@ -79,6 +79,20 @@ suite("one request", { concurrency: true }, () => {
     assert.deepEqual([seen?.headers["x-all"], seen?.headers["x-one"]], ["1", "2"]);
   });
 
+  test("what the path asks already stays, and the rest is added to it", async (t) => {
+    const { server, http } = await setUp(t);
+    await http.request({ ...post, path: "/join/!a?via=hs.example", query: { user_id: "@romeo:hs.example" } });
+    const [seen] = server.requests;
+    assert.equal(seen?.path, "/join/!a");
+    assert.deepEqual(
+      [...(seen?.query ?? [])],
+      [
+        ["via", "hs.example"],
+        ["user_id", "@romeo:hs.example"],
+      ],
+    );
+  });
+
   for (const status of [301, 400, 401, 404, 409, 500]) {
     test(`status ${status} is an answer, and neither followed nor repeated`, async (t) => {
       const { server, http, failFirst } = await setUp(t);
@@ -195,6 +209,19 @@ suite("retries", { concurrency: true }, () => {
     const pending = http.request(repeatable);
     setTimeout(() => http.close(), 50);
     await assert.rejects(pending, noAnswer("ERR_CANCELED", true));
+  });
+
+  test("an answer that changes the protocol is none", async (t) => {
+    const server = createServer().listen(0, "127.0.0.1");
+    server.on("request", (req) =>
+      req.socket.end("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"),
+    );
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const baseUrl = `http://127.0.0.1:${port}`;
+    const http = createHttp({ baseUrl, headers: {}, maxInFlight: 1, timeoutMs: 2000 });
+    t.after(() => server.close().closeAllConnections());
+    await assert.rejects(http.request(post), noAnswer("ECONNRESET", true));
   });
 
   test("half an answer is none", async (t) => {
