@@ -8,7 +8,10 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const GHOST_CHARACTER = /^[a-z0-9._+-]$/;
 
 // What RFC 3920 appendix A leaves alone among ASCII, less `%` (our separator) and `\` (our escape).
-const NODE_ASCII = /^[a-z0-9!#$()*+,.;=?[\]^_`{|}~-]$/;
+const NODE_ASCII_TEXT = /^[a-z0-9!#$()*+,.;=?[\]^_`{|}~-]*$/;
+
+/** Printable and without either escape, as nearly all addresses are: nothing of it is to be undone. */
+const UNESCAPED = /^[!-<>-[\]-~]*$/;
 
 // One by one: what changes under NFKC and case folding, capitals, controls, private use, unassigned, spaces,
 // then what only stringprep's own tables B.1, C.6 and C.7 name.
@@ -36,6 +39,7 @@ export function unescapeGhost(localpart: string): string | undefined {
 
 /** `text` as a piece of a JID localpart that nodeprep leaves as it is; at most three bytes for each byte of `text`. */
 export function escapeNode(text: string): string {
+  if (NODE_ASCII_TEXT.test(text)) return text;
   return Array.from(text, (character) =>
     standsInNode(character) ? character : bytesOf(character, "\\"),
   ).join("");
@@ -52,11 +56,12 @@ export function bytesOf(text: string, mark: "=" | "\\"): string {
 }
 
 function standsInNode(character: string): boolean {
-  if (character < "\x80") return NODE_ASCII.test(character);
+  if (character < "\x80") return NODE_ASCII_TEXT.test(character);
   return ![NODE_REFUSED, NODE_COMPOSES, NODE_RIGHT_TO_LEFT].some((set) => set.test(character));
 }
 
 function unescapeWith(text: string, pattern: RegExp): string | undefined {
+  if (UNESCAPED.test(text)) return text;
   const bytes: Uint8Array[] = [];
   let from = 0;
   for (const match of text.matchAll(pattern)) {

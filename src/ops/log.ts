@@ -35,8 +35,11 @@ export function createLog({
 }: LogOptions): Log {
   // The longest first, as one secret may be part of another.
   const hidden = secrets.filter((secret) => secret !== "").sort((a, b) => b.length - a.length);
+  const shortest = hidden.at(-1)?.length ?? Number.POSITIVE_INFINITY;
   const redact = (text: string): string =>
-    hidden.reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
+    text.length < shortest
+      ? text
+      : hidden.reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
   const plain = createPlain(redact, level === "debug");
 
   const line = format.printf(({ level, message, fields }) => {
