@@ -8,7 +8,20 @@ import { fileURLToPath } from "node:url";
 const at = (path) => new URL(path, import.meta.url);
 const [major, minor] = process.versions.node.split(".").map(Number);
 
+// Node lets what is young grow to 128 MB before it looks at it, which a bridge has no use for.
+const sparing = "--max-semi-space-size=4";
+const isSet = /semi-space/.test(`${process.execArgv.join(" ")} ${process.env.NODE_OPTIONS ?? ""}`);
+
 if (major > 24 || (major === 24 && minor >= 12)) {
+  // Only at its start can Node be told, so this process becomes another Node; Windows cannot do that.
+  if (process.argv[2] === "run" && !isSet && process.execve && process.platform !== "win32") {
+    process.execve(process.execPath, [
+      process.execPath,
+      ...process.execArgv,
+      sparing,
+      ...process.argv.slice(1),
+    ]);
+  }
   // A checkout runs its sources; Node strips no types inside node_modules, and an installed package has dist alone.
   const source = at("../src/cli.ts");
   const isCheckout = existsSync(source) && !realpathSync(source).includes("/node_modules/");

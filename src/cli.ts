@@ -1,9 +1,11 @@
 /** The command line: each command reads what it needs from the process and hands it on. */
 import { randomBytes, randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { enableCompileCache } from "node:module";
+import { dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { loadConfig, type Sources } from "./config/load.ts";
+import { loadConfig, type Sources, sqlitePathOf } from "./config/load.ts";
 import { prosodyConfigOf } from "./config/prosody.ts";
 import { registrationYamlOf } from "./config/registration.ts";
 import { type Config, secretsOf } from "./config/schema.ts";
@@ -110,6 +112,10 @@ async function run(file: string): Promise<void> {
   const config = load(file);
   const clock = (): number => Date.now();
   const log = createLog({ ...config.logging, now: clock, secrets: secretsOf(config) });
+  const database = sqlitePathOf(config.database);
+  const folder = dirname(database);
+  // Not where Node would put it: others must not be able to write it. A folder that is missing is the store's to make.
+  if (isAbsolute(database) && existsSync(folder)) enableCompileCache(join(folder, "compile-cache"));
   const start = async (): Promise<Running> => {
     const { startApp } = await import("./app.ts");
     return startApp({ config, log, clock });
