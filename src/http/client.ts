@@ -91,7 +91,7 @@ export function createHttp(deps: HttpDeps): Http {
   const inFlight = new Set<(code: string) => void>();
   let isClosed = false;
 
-  const once = async (request: HttpRequest, mayRepeat: boolean): Promise<HttpAnswer> => {
+  const once = async (request: HttpRequest, mayRepeat: boolean, isRepeat = false): Promise<HttpAnswer> => {
     const { method, path, query, body, maxBytes } = request;
     const url = new URL(base + path);
     for (const [key, value] of Object.entries(query ?? {})) url.searchParams.append(key, value);
@@ -120,8 +120,9 @@ export function createHttp(deps: HttpDeps): Http {
     } catch (error) {
       tell(undefined);
       if (!(error instanceof ExchangeError)) throw error;
-      if (mayRepeat && error.wasStale) return once(request, false);
-      throw new NoAnswerError(error.code, !notSent.has(error.code), error);
+      if (mayRepeat && error.wasStale) return once(request, false, true);
+      // A server that is being stopped may have read what it reset.
+      throw new NoAnswerError(error.code, isRepeat || !notSent.has(error.code), error);
     } finally {
       if (breakOff) inFlight.delete(breakOff);
     }

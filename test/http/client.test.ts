@@ -196,6 +196,17 @@ suite("retries", { concurrency: true }, () => {
     }
   });
 
+  test("a request that was reset, and then finds nobody, may have been done", async (t) => {
+    const { server, http } = await setUp(t, { repeatAfterReset: true });
+    await http.request(post);
+    server.respond(() => {
+      // Whoever resets it has gone by the time of the repeat.
+      void server.stop();
+      return "process-then-reset";
+    });
+    await assert.rejects(http.request(post), noAnswer("ECONNREFUSED", true));
+  });
+
   test("a request that meets silence may have been done", async (t) => {
     const { server, http } = await setUp(t, { timeoutMs: 50 });
     server.respond(() => ({ delayMs: 5000 }));
