@@ -9,6 +9,7 @@ import type { Linked } from "../rooms/link-checks.ts";
 import type { Visits } from "../rooms/visits.ts";
 import type { Occupants, Puppets } from "../store/room-records.ts";
 import { StanzaRefusedError, type XmppClient } from "../xmpp/client.ts";
+import { isDelayed } from "../xmpp/delay.ts";
 import { type BareJid, bareOf, type FullJid, type Jid, resourceOf } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { type Element, readChild, readText, xml } from "../xmpp/stanza.ts";
@@ -44,8 +45,12 @@ export function createMucCommands(deps: MucCommandsDeps): Traffic {
   const lineIn = (message: Element): string | undefined => {
     const { type, from } = message.attrs;
     const body = withoutQuotation(readText(message, "body") ?? "");
-    const isOld = readChild(message, NS.delay, "delay") !== undefined;
-    if (message.name !== "message" || !resourceOf(from) || isOld || readChild(message, NS.correct))
+    if (
+      message.name !== "message" ||
+      !resourceOf(from) ||
+      isDelayed(message) ||
+      readChild(message, NS.correct)
+    )
       return undefined;
     if (type === "groupchat") return afterPrefix(body);
     return type === "chat" && body.trim() !== "" ? (afterPrefix(body) ?? body) : undefined;
@@ -117,6 +122,7 @@ export function createMucCommands(deps: MucCommandsDeps): Traffic {
     hasRoom: () => false,
     takes: () => false,
     showsCommands: false,
+    mayRefuse: () => false,
     async onEvent() {},
     readerOf: () => undefined,
   };

@@ -1,7 +1,9 @@
 /** The archive of an XMPP room: XEP-0313 1.1.3 with XEP-0059 1.0, and XEP-0359 0.7 for what its IDs are. */
+
 import { type BareJid, bareOf, type FullJid, type Jid, parseJid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { type Element, readChild, xml } from "../xmpp/stanza.ts";
+import { formElement } from "./data-forms.ts";
 
 /** Which part of it, oldest first in any case. */
 export type ArchivePart =
@@ -19,19 +21,8 @@ export function archiveQuery(queryId: string, part: ArchivePart): Element {
     ...("before" in part ? [xml("before", {}, ...(part.before ? [part.before] : []))] : []),
     ...("after" in part && part.after !== undefined ? [xml("after", {}, part.after)] : []),
   );
-  const field = (name: string, value: string, more = {}) =>
-    xml("field", { var: name, ...more }, xml("value", {}, value));
   const form =
-    "since" in part
-      ? [
-          xml(
-            "x",
-            { xmlns: NS.dataForm, type: "submit" },
-            field("FORM_TYPE", NS.mam, { type: "hidden" }),
-            field("start", part.since),
-          ),
-        ]
-      : [];
+    "since" in part ? [formElement("submit", NS.mam, [{ name: "start", values: [part.since] }])] : [];
   return xml("query", { xmlns: NS.mam, queryid: queryId }, ...form, set);
 }
 
@@ -84,8 +75,11 @@ function messageIn(forwarded: Element, id: string, muc: BareJid, to: FullJid): E
   const isOfRoom = typeof from === "string" && parseJid(from) && bareOf(from as Jid) === muc;
   if (!archived || !isOfRoom || type !== "groupchat") return undefined;
   const stamp: unknown = readChild(forwarded, NS.delay, "delay")?.attrs.stamp;
+  // COMPAT(Prosody): what the sender has put there itself is before it.
+  const whose = archived.getChildren("x", NS.mucUser).at(-1);
   const kept = archived
     .getChildElements()
+    .filter((child) => !child.is("x", NS.mucUser) || child === whose)
     // Only the archive itself says what is called how and when it came.
     .filter((child) => !(child.is("stanza-id", NS.stableId) && child.attrs.by === muc))
     .filter((child) => !(child.is("delay", NS.delay) && child.attrs.from === muc));

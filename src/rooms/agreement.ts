@@ -5,8 +5,9 @@ import type { Log } from "../ops/log.ts";
 import type { LinkRequest, LinkRequests } from "../store/request-records.ts";
 import type { RoomLink } from "../store/room-records.ts";
 import type { BareJid, Jid } from "../xmpp/jid.ts";
-import { calledOf, type LinkChecks, type Linked, nameOf, no, type Party, type Wish } from "./link-checks.ts";
+import { calledOf, type LinkChecks, type Linked, nameOf, type Party, type Wish } from "./link-checks.ts";
 import type { LinkWords } from "./link-words.ts";
+import { no } from "./portal-checks.ts";
 import type { Rooms } from "./rooms.ts";
 import type { Visits } from "./visits.ts";
 
@@ -65,9 +66,10 @@ export function createAgreement(deps: AgreementDeps): Agreement {
     if (!others && linked.ofMuc(muc) === undefined) await visits.leave(muc);
   };
 
-  const make = async (request: LinkRequest): Promise<Outcome> => {
-    const { roomId, muc, password, mode, askedBy, code } = request;
-    await checks.mayBeLinked(request);
+  const join = async (request: LinkRequest): Promise<void> => {
+    const { roomId, muc, password, mode, askedBy } = request;
+    const isLinked = (): boolean => linked.ofRoom(roomId)?.muc === muc;
+    if (!isLinked()) await checks.mayBeLinked(request);
     // From now on what comes from there is for the link.
     visits.handOver(muc);
     try {
@@ -76,14 +78,20 @@ export function createAgreement(deps: AgreementDeps): Agreement {
         ...(mode && { mode }),
       });
     } catch (error) {
-      await visits.enter(muc, password).catch(() => undefined);
+      if (!isLinked()) await visits.enter(muc, password).catch(() => undefined);
       throw error;
     }
-    await requests.remove(code);
+  };
+
+  /** Who agrees once more, as after a failure, finds what is done already. */
+  const make = async (request: LinkRequest): Promise<Outcome> => {
+    const { roomId, muc, code } = request;
+    await join(request);
     const link = linked.ofRoom(roomId);
     if (!link) throw new Error(`${roomId} was linked with ${muc}, and is not`);
-    await words.made(link);
     await deps.moveGuests(roomId, muc);
+    await requests.remove(code);
+    await words.made(link);
     return { kind: "linked", link };
   };
 
@@ -163,7 +171,8 @@ export function createAgreement(deps: AgreementDeps): Agreement {
       const current = linked.ofRoom(wish.roomId);
       if (current?.muc === wish.muc) {
         if (wish.mode && wish.mode !== current.mode) return changeMode(current, wish.mode, by);
-        // A command may come twice.
+        // A command may come twice, as where not all could be sent there the first time.
+        await deps.moveGuests(wish.roomId, wish.muc);
         return { kind: "unchanged", link: current };
       }
       await checks.mayBeLinked(wish);

@@ -41,7 +41,7 @@ export function createLinkedConversations(deps: LinkedConversationsDeps) {
       );
       const names = [
         ...others.map(([, { displayName }]) => displayName ?? ""),
-        ...(await store.occupants.ofMuc(muc)).map(({ nick }) => nick),
+        ...(await store.occupants.inMuc(muc)).map(({ nick }) => nick),
       ];
       const isTaken = (name: string): boolean => names.some((other) => looksLike(other, name));
       const name = relayedName(members.get(sender)?.displayName, sender, isTaken);

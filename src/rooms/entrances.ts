@@ -1,4 +1,5 @@
 /** Asking a room to let somebody of ours in, or to call them something else, and hearing what it says to that. */
+import { NoAnswerError } from "../http/client.ts";
 import { type OccupantPresence, readOccupantPresence } from "../mapping/muc-presence.ts";
 import { StanzaRefusedError, type XmppClient } from "../xmpp/client.ts";
 import { type BareJid, bareOf, type FullJid, fullJid, type Jid } from "../xmpp/jid.ts";
@@ -14,13 +15,15 @@ export interface EntrancesDeps {
 export interface Entrances {
   /**
    * Sends presence to `muc/nick`; resolves with the own presence as the room gives it out.
-   * @throws StanzaRefusedError, also where nothing comes in time; RestError or NoAnswerError.
+   * @throws StanzaRefusedError, also where nothing comes in time; RestError or NoAnswerError, also where it is abandoned.
    */
   ask(muc: BareJid, from: FullJid, nick: string, children: Element[]): Promise<OccupantPresence>;
   /** To be called with each presence of a room the moment that it comes. */
   hear(stanza: Element): void;
-  /** What is waited for will not come. */
+  /** What is waited for will not come, and nobody has refused it. */
   abandon(): void;
+  /** As `abandon`, for what is asked from now on, too. */
+  close(): void;
 }
 
 interface Waiting {
@@ -34,14 +37,21 @@ export const selfPresence = 110;
 
 /** The condition with which nobody but time has refused. */
 export const unanswered = "remote-server-timeout";
+const abandoned = () => new NoAnswerError("ABANDONED", true, undefined);
 const noAnswer = () => new StanzaRefusedError({ type: "wait", condition: unanswered });
 
 export function createEntrances({ xmpp, newId, timeoutMs = 30_000 }: EntrancesDeps): Entrances {
   const waiting = new Map<string, Waiting>();
+  let isClosed = false;
   const keyOf = (muc: BareJid, to: string): string => `${muc} ${to}`;
+
+  const abandon = (): void => {
+    for (const { reject } of waiting.values()) reject(abandoned());
+  };
 
   return {
     async ask(muc, from, nick, children) {
+      if (isClosed) throw abandoned();
       const [id, key] = [newId(), keyOf(muc, from)];
       let timer: NodeJS.Timeout | undefined;
       const answer = new Promise<OccupantPresence>((resolve, reject) => {
@@ -71,8 +81,10 @@ export function createEntrances({ xmpp, newId, timeoutMs = 30_000 }: EntrancesDe
       if (presence && !presence.isUnavailable && presence.statuses.has(selfPresence)) found.resolve(presence);
     },
 
-    abandon() {
-      for (const { reject } of waiting.values()) reject(noAnswer());
+    abandon,
+    close() {
+      isClosed = true;
+      abandon();
     },
   };
 }

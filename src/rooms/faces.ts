@@ -14,7 +14,7 @@ import { readChild, xml } from "../xmpp/stanza.ts";
 
 export interface FacesDeps {
   botJid: FullJid;
-  requests: Pick<IqRequests, "request">;
+  requests: Pick<IqRequests, "requestAll">;
   store: GhostProfiles;
   matrix: Pick<MatrixClient, "setAvatar">;
   avatars: Pick<Avatars, "typeOf" | "upload">;
@@ -30,7 +30,8 @@ export interface Faces {
   show(occupant: Occupant): void;
 }
 
-// COMPAT(mod_rest): the HTTP call about what the occupant's server answers hangs to its end, so it is to be short.
+// COMPAT(mod_rest): the HTTP call about what the occupant's server answers hangs to its end, so it is to be short; and it
+// is waited for, or pictures would take the places of all other IQs.
 const timeoutSeconds = 5;
 const concurrency = 2;
 /** Whom nobody waits for: the next presence brings those back that are left out. */
@@ -45,8 +46,9 @@ export function createFaces({ botJid, requests, store, matrix, avatars, now, log
 
   const pictureOf = async ({ muc, nick, ghost }: Occupant): Promise<string | undefined> => {
     const payload = xml("vCard", { xmlns: NS.vcard });
-    const answer = await requests.request({ from: botJid, to: fullJid(muc, nick), payload, timeoutSeconds });
-    const vcard = readChild(answer, NS.vcard, "vCard");
+    const to = fullJid(muc, nick);
+    const { result } = await requests.requestAll({ from: botJid, to, payload, timeoutSeconds });
+    const vcard = readChild(result, NS.vcard, "vCard");
     const bytes = vcard && readVcard(vcard).photo;
     const type = bytes && avatars.typeOf(bytes);
     return bytes && type ? avatars.upload({ type, bytes }, ghost) : undefined;

@@ -15,9 +15,10 @@ import { passedByStanza } from "../mapping/via.ts";
 import { type EventId, parseEventId, type UserId } from "../matrix/ids.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Log } from "../ops/log.ts";
+import type { StoredMessage } from "../store/message-records.ts";
 import type { RoomLink } from "../store/room-records.ts";
-import type { Store, StoredMessage } from "../store/store.ts";
-import { sentAtOf } from "../xmpp/delay.ts";
+import type { Store } from "../store/store.ts";
+import { isDelayed, sentAtOf } from "../xmpp/delay.ts";
 import { type BareJid, type Jid, resourceOf } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { type Element, readChild, readText } from "../xmpp/stanza.ts";
@@ -50,8 +51,6 @@ export interface FromMucDeps {
 /** The event that a stanza of the bridge's is about, by the stanza's ID. */
 export const eventIdIn = (id: unknown): EventId | undefined =>
   parseEventId(/^(?:caption-|part-\d+-)?(\$.+)$/.exec(String(id))?.[1] ?? "");
-
-const isDelayed = (message: Element): boolean => readChild(message, NS.delay, "delay") !== undefined;
 
 /** What tells the same message again, live or from an archive, so that the same becomes of it. */
 const causeOf = ({ muc }: RoomLink, stanzaId: string | undefined, attempt: Attempt): Attempt =>

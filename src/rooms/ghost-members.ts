@@ -130,7 +130,12 @@ export function createGhostMembers(deps: GhostMembersDeps): GhostMembers {
 
     exit: (roomId, ghost, how) =>
       alone(roomId, ghost, async () => {
-        const membership = (await memberOf(roomId, ghost))?.membership;
+        const seen = await memberOf(roomId, ghost).catch((error) => {
+          // Once the bot is out it sees nobody, and the ghosts are to leave all the same.
+          if (isForbidden(error) && how.kind === "leave") return { membership: "join" };
+          throw error;
+        });
+        const membership = seen?.membership;
         const isIn = membership === "join" || membership === "invite";
         if (membership === "ban" || (!isIn && how.kind !== "ban")) return;
         try {

@@ -3,37 +3,40 @@ import { UndeliverableError } from "../bridge/failure.ts";
 import { createLocks } from "../bridge/locks.ts";
 import { failureOfStanzaError } from "../mapping/errors.ts";
 import { explained, joinRefusalOf, successorIn } from "../mapping/join-errors.ts";
+import type { MucInfo } from "../mapping/muc-info.ts";
 import type { OccupantPresence } from "../mapping/muc-presence.ts";
 import { isNickOf, nicksFor } from "../mapping/nicks.ts";
 import type { UserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
 import type { RoomLink } from "../store/room-records.ts";
-import { StanzaRefusedError } from "../xmpp/client.ts";
+import { StanzaRefusedError, type XmppClient } from "../xmpp/client.ts";
 import { capabilities } from "../xmpp/discovery.ts";
-import { type BareJid, bareOf, type FullJid } from "../xmpp/jid.ts";
+import { type BareJid, bareOf, type FullJid, fullJid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import type { IqRequests } from "../xmpp/requests.ts";
 import { type Element, readChild, type StanzaError, xml } from "../xmpp/stanza.ts";
 import { type Entrances, unanswered } from "./entrances.ts";
+import type { MucInfos } from "./muc-infos.ts";
 import type { Seat, Seats } from "./seats.ts";
 import type { createSelfPing } from "./self-ping.ts";
 
 export interface JoiningDeps {
   seats: Seats;
   entrances: Entrances;
+  infos: Pick<MucInfos, "ask">;
+  xmpp: Pick<XmppClient, "send">;
   requests: Pick<IqRequests, "request">;
   bot: UserId;
   jidOf(userId: UserId): FullJid;
   ping: ReturnType<typeof createSelfPing>;
   /** Where somebody has put them out, and they have not asked again. @throws UndeliverableError */
   throwIfUnwanted(link: RoomLink, userId: UserId): void;
-  sendLeave(muc: BareJid, userId: UserId, nick: string, reason?: string): Promise<void>;
   /** What somebody is called in the Matrix room. */
   displayNameOf(link: RoomLink, userId: UserId): Promise<string | undefined>;
   /** XEP-0153: SHA-1 of the picture in hex, "" for none; undefined where it is not known yet. */
   photoHashOf(userId: UserId): Promise<string | undefined>;
   /** What the bot wants to be told of what was said before. */
-  historyFor(link: RoomLink, features: ReadonlySet<string>): Promise<Record<string, string>>;
+  historyFor(link: RoomLink, info: MucInfo | undefined): Promise<Record<string, string>>;
   /** The room is about to tell the bot, once more perhaps, of all who are in it. */
   onBotEntering(link: RoomLink): void;
   /** The room was destroyed while nobody of ours was in it. */
@@ -58,31 +61,27 @@ const newRoom = 201;
 const mostNicks = 12;
 
 export function createJoining(deps: JoiningDeps): Joining {
-  const { seats, entrances, requests, bot, jidOf, displayNameOf, historyFor, log } = deps;
+  const { seats, entrances, infos, requests, bot, jidOf, displayNameOf, historyFor, log } = deps;
   const locks = createLocks();
 
-  const discover = async (userId: UserId, muc: BareJid, node?: string): Promise<Element | undefined> => {
-    const payload = xml("query", { xmlns: NS.discoInfo, ...(node && { node }) });
-    const result = await requests.request({ from: jidOf(userId), to: muc, payload, timeoutSeconds: 20 });
-    return readChild(result, NS.discoInfo, "query");
-  };
-
   /** What the room offers; entering one that is not there would make one. */
-  const featuresOf = async ({ muc }: RoomLink): Promise<ReadonlySet<string>> => {
+  const look = async ({ muc }: RoomLink): Promise<MucInfo | undefined> => {
     try {
-      const query = await discover(bot, muc);
-      return new Set(query?.getChildren("feature").map(({ attrs }) => String(attrs.var)));
+      return await infos.ask(muc);
     } catch (error) {
       const { condition } = error instanceof StanzaRefusedError ? error.error : {};
       if (condition === "item-not-found" || condition === "gone") throw error;
       log.debug("a room does not say what it offers", { muc, error });
-      return new Set();
+      return undefined;
     }
   };
 
   /** COMPAT(ejabberd, and others with registered nicks): the one that the room knows them by. */
   const reservedNick = async (muc: BareJid, userId: UserId): Promise<string | undefined> => {
-    const query = await discover(userId, muc, "x-roomuser-item").catch(() => undefined);
+    const payload = xml("query", { xmlns: NS.discoInfo, node: "x-roomuser-item" });
+    const iq = { from: jidOf(userId), to: muc, payload, timeoutSeconds: 20 };
+    const result = await requests.request(iq).catch(() => undefined);
+    const query = result && readChild(result, NS.discoInfo, "query");
     return query?.getChild("identity")?.attrs.name || undefined;
   };
 
@@ -96,10 +95,20 @@ export function createJoining(deps: JoiningDeps): Joining {
     ];
   };
 
+  const sendLeave = async (muc: BareJid, userId: UserId, nick: string, reason?: string): Promise<void> => {
+    const attrs = { from: jidOf(userId), to: fullJid(muc, nick), type: "unavailable" };
+    try {
+      await deps.xmpp.send(xml("presence", attrs, ...(reason ? [xml("status", {}, reason)] : [])));
+    } catch (error) {
+      // Whoever may not even go was not in.
+      if (!(error instanceof StanzaRefusedError)) throw error;
+    }
+  };
+
   /** The room went in the very moment, and entering has made another one, which nobody could enter yet. */
   const unmake = async (muc: BareJid, userId: UserId, nick: string): Promise<StanzaError> => {
     seats.gone(muc, userId, "out");
-    await deps.sendLeave(muc, userId, nick);
+    await sendLeave(muc, userId, nick);
     return { type: "wait", condition: "item-not-found" };
   };
 
@@ -195,7 +204,7 @@ export function createJoining(deps: JoiningDeps): Joining {
   const historyOf = async (link: RoomLink, userId: UserId): Promise<Record<string, string>> => {
     if (userId !== bot) return { maxstanzas: "0" };
     try {
-      return await historyFor(link, await featuresOf(link));
+      return await historyFor(link, await look(link));
     } catch (error) {
       if (error instanceof StanzaRefusedError) throwRefusal(link, userId, error.error);
       throw error;
@@ -263,9 +272,9 @@ export function createJoining(deps: JoiningDeps): Joining {
     leave: ({ muc }, userId, reason) =>
       locks.run(`${muc} ${userId}`, async () => {
         const seat = seats.of(muc, userId);
-        const nick = seat?.state === "in" ? seat.nick : undefined;
+        // What fails is tried again, as long as there is a seat.
+        if (seat?.state === "in") await sendLeave(muc, userId, seat.nick, reason);
         await seats.remove(muc, userId);
-        if (nick !== undefined) await deps.sendLeave(muc, userId, nick, reason);
       }),
 
     rename: (link, userId, displayName) =>

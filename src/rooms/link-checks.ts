@@ -13,6 +13,7 @@ import { type BareJid, bareOf, domainOf, type Jid, localOf, parseBareJid, resour
 import { NS } from "../xmpp/namespaces.ts";
 import type { IqRequests } from "../xmpp/requests.ts";
 import { readChild, xml } from "../xmpp/stanza.ts";
+import { no, tooMany } from "./portal-checks.ts";
 import type { Visits } from "./visits.ts";
 
 /** Whoever asks, agrees, refuses or undoes; the occupant's affiliation is as the room itself has told it. */
@@ -44,7 +45,7 @@ export interface LinkChecksDeps {
   /** Whether a room is the conversation of two people, which is no room to link. */
   isDirect(roomId: RoomId): Promise<boolean>;
   visits: Pick<Visits, "occupants">;
-  occupants: Pick<Occupants, "ofMuc">;
+  occupants: Pick<Occupants, "inMuc">;
   roomStates: Pick<RoomStates, "of">;
   iqs: Pick<IqRequests, "request">;
 }
@@ -67,8 +68,6 @@ export interface LinkChecks {
 /** What somebody must be allowed to set in a room to speak for it (MSC2346). */
 const bridgeState = "m.bridge";
 
-export const no = (sentence: string): UndeliverableError =>
-  new UndeliverableError("cancel", "not-allowed", sentence);
 export const nameOf = (party: Party): UserId | Jid => (party.network === "matrix" ? party.userId : party.jid);
 /** As people are told: an occupant is known by the nick. */
 export const calledOf = (who: UserId | Jid): string =>
@@ -110,7 +109,7 @@ export function createLinkChecks(deps: LinkChecksDeps): LinkChecks {
   /** As far as the room shows who is who. */
   const isSeenInCharge = async (muc: BareJid, jid: BareJid): Promise<boolean> => {
     const seen = visits.occupants(muc).map(({ realJid, affiliation }) => ({ jid: realJid, affiliation }));
-    const known = (await deps.occupants.ofMuc(muc)).filter((one) => one.isIn);
+    const known = await deps.occupants.inMuc(muc);
     return [...seen, ...known].some(
       (one) => one.jid === jid && (one.affiliation === "owner" || one.affiliation === "admin"),
     );
@@ -164,10 +163,7 @@ export function createLinkChecks(deps: LinkChecksDeps): LinkChecks {
 
     mayLinkMore(by) {
       const count = linked.all().filter(({ linkedBy }) => linkedBy === nameOf(by)).length;
-      if (!by.isAdmin && count >= rules.maxPerUser)
-        throw no(
-          `You have opened or linked as many rooms as one person may (${count}): unlink one that is not needed.`,
-        );
+      if (!by.isAdmin && count >= rules.maxPerUser) throw tooMany(count);
     },
 
     async speaksForRoom(roomId, by) {

@@ -48,7 +48,8 @@ export interface Moderation {
   onOwnPresence(link: RoomLink, userId: UserId, presence: OccupantPresence): void;
   /** Somebody on Matrix has put a ghost out, or lets it in again. */
   onGhostMember(link: RoomLink, event: MatrixEvent): Promise<void>;
-  onPowerLevels(link: RoomLink, event: MatrixEvent): Promise<void>;
+  /** @param isForBoth whether it is to hold on XMPP too. */
+  onPowerLevels(link: RoomLink, event: MatrixEvent, isForBoth: boolean): Promise<void>;
 }
 
 type Action = "kick" | "ban" | "unban";
@@ -193,8 +194,8 @@ export function createModeration(deps: ModerationDeps): Moderation {
       await notice(link.roomId, `${occupant.nick} is still banned from ${link.muc}.`, event.event_id);
     },
 
-    async onPowerLevels(link, event) {
-      for (const change of ranks.changedBy(event)) await follow(link, event, change);
+    async onPowerLevels(link, event, isForBoth) {
+      if (isForBoth) for (const change of ranks.changedBy(event)) await follow(link, event, change);
       ranks.note(event);
     },
   };

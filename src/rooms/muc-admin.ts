@@ -1,5 +1,6 @@
 /** What moderators, admins and owners ask of a MUC: XEP-0045 1.35, §8 to §10, and its picture by XEP-0486 0.1. */
 
+import { formElement } from "../mapping/data-forms.ts";
 import type { Affiliation, Role } from "../xmpp/affiliation.ts";
 import { StanzaRefusedError } from "../xmpp/client.ts";
 import { type BareJid, bareJid, type Jid, parseJid } from "../xmpp/jid.ts";
@@ -65,15 +66,9 @@ export function createMucAdmin({ request }: Pick<IqRequests, "request">): MucAdm
     },
 
     configure(from, muc, fields) {
-      const all = { FORM_TYPE: NS.mucRoomConfig, ...fields };
-      const form = Object.entries(all).map(([name, value]) =>
-        xml("field", { var: name }, xml("value", {}, value)),
-      );
-      return set(
-        from,
-        muc,
-        xml("query", { xmlns: NS.mucOwner }, xml("x", { xmlns: NS.dataForm, type: "submit" }, ...form)),
-      );
+      const values = Object.entries(fields).map(([name, value]) => ({ name, values: [value] }));
+      const form = formElement("submit", NS.mucRoomConfig, values);
+      return set(from, muc, xml("query", { xmlns: NS.mucOwner }, form));
     },
 
     setPhoto(from, muc, photo) {

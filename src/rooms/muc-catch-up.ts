@@ -9,20 +9,23 @@ import {
   readArchived,
   readArchivePage,
 } from "../mapping/archives.ts";
+import type { MucInfo } from "../mapping/muc-info.ts";
 import type { MatrixClient } from "../matrix/client.ts";
 import type { UserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
 import type { RoomLink } from "../store/room-records.ts";
-import { StanzaRefusedError } from "../xmpp/client.ts";
+import { IqTimeoutError, IqUnansweredError, RestError, StanzaRefusedError } from "../xmpp/client.ts";
 import { type BareJid, bareOf, type FullJid, type Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import type { IqRequests } from "../xmpp/requests.ts";
-import { type Element, readChild, xml } from "../xmpp/stanza.ts";
+import type { Element } from "../xmpp/stanza.ts";
 import type { Links } from "./links.ts";
+import type { MucInfos } from "./muc-infos.ts";
 
 export interface MucCatchUpDeps {
   links: Pick<Links, "ofMuc" | "setArchiveId">;
-  requests: Pick<IqRequests, "request" | "requestAll">;
+  infos: Pick<MucInfos, "of">;
+  requests: Pick<IqRequests, "requestAll">;
   matrix: Pick<MatrixClient, "history">;
   bot: UserId;
   botJid: FullJid;
@@ -45,8 +48,11 @@ export interface MucCatchUp {
   suspect(muc: BareJid): void;
   /** Resolves once all that was said unheard has been handled, in order; at once where there is nothing to doubt. */
   caughtUp(link: RoomLink): Promise<void>;
-  /** The part of the room's past that the bot asks for on entering: only where no archive has it. */
-  historyFor(link: RoomLink, features: ReadonlySet<string>): Promise<Record<string, string>>;
+  /**
+   * The part of the room's past that the bot asks for on entering: only where no archive has it.
+   * @param info undefined where the room does not say.
+   */
+  historyFor(link: RoomLink, info: MucInfo | undefined): Promise<Record<string, string>>;
   /** Whether it is what an archive was asked for. */
   hear(message: Element): boolean;
 }
@@ -57,25 +63,20 @@ const pageSize = 50;
 const mostAttempts = 4;
 const nothing = { maxstanzas: "0" };
 
+/** Not what kept Prosody, the homeserver or the disk from their work. */
+const isOfArchive = (error: unknown): boolean =>
+  error instanceof StanzaRefusedError ||
+  error instanceof IqTimeoutError ||
+  error instanceof IqUnansweredError ||
+  (error instanceof RestError && error.condition !== undefined);
+
 export function createMucCatchUp(deps: MucCatchUpDeps): MucCatchUp {
-  const { links, requests, matrix, bot, botJid, historyMessages, handle, newId, log } = deps;
+  const { links, infos, requests, matrix, bot, botJid, historyMessages, handle, newId, log } = deps;
   const { lateMs = 10_000 } = deps;
-  const suspected = new Map<BareJid, { failures: number }>();
+  const suspected = new Map<BareJid, { failures: number; isRaisedAgain?: boolean }>();
   const running = new Map<BareJid, Promise<void>>();
-  const archives = new Map<BareJid, boolean>();
   /** COMPAT(mod_rest): what archives of other servers answer comes to the callback, message by message. */
   const collecting = new Map<string, { muc: BareJid; carriers: Element[]; onMore(): void }>();
-
-  const hasArchive = async (muc: BareJid): Promise<boolean> => {
-    const known = archives.get(muc);
-    if (known !== undefined) return known;
-    const payload = xml("query", { xmlns: NS.discoInfo });
-    const result = await requests.request({ from: botJid, to: muc, payload, timeoutSeconds: 20 });
-    const features = readChild(result, NS.discoInfo, "query")?.getChildren("feature") ?? [];
-    const has = features.some((feature) => feature.attrs.var === NS.mam);
-    archives.set(muc, has);
-    return has;
-  };
 
   /** When the last message came that the Matrix room has from the other side. */
   const lastHeardAt = async ({ roomId }: RoomLink): Promise<string | undefined> => {
@@ -186,19 +187,26 @@ export function createMucCatchUp(deps: MucCatchUpDeps): MucCatchUp {
     const link = links.ofMuc(muc);
     const doubt = suspected.get(muc);
     if (!link || !doubt) return;
+    doubt.isRaisedAgain = false;
     try {
-      const count = (await hasArchive(muc)) ? await catchUp(link) : 0;
+      const { features } = await infos.of(muc);
+      const count = features.has(NS.mam) ? await catchUp(link) : 0;
       if (count > 0) log.info("took messages from a room's archive", { muc, count });
     } catch (error) {
-      doubt.failures += 1;
+      if (isOfArchive(error)) doubt.failures += 1;
       if (failureOf(error).retry && doubt.failures < mostAttempts) throw error;
       log.warn("a room's archive could not be read: what was missed stays missed", { muc, error });
     }
-    if (suspected.get(muc) === doubt) suspected.delete(muc);
+    if (doubt.isRaisedAgain) suspected.set(muc, { failures: 0 });
+    else suspected.delete(muc);
   };
 
   return {
-    suspect: (muc) => void suspected.set(muc, { failures: 0 }),
+    suspect(muc) {
+      const doubt = suspected.get(muc);
+      if (doubt) doubt.isRaisedAgain = true;
+      else suspected.set(muc, { failures: 0 });
+    },
 
     async caughtUp({ muc }) {
       if (!suspected.has(muc)) return running.get(muc);
@@ -207,10 +215,8 @@ export function createMucCatchUp(deps: MucCatchUpDeps): MucCatchUp {
       return underWay;
     },
 
-    async historyFor(link, features) {
-      const has = features.has(NS.mam);
-      archives.set(link.muc, has);
-      if (has || (link.kind === "plumbed" && link.roomId === "")) return nothing;
+    async historyFor(link, info) {
+      if (info?.features.has(NS.mam) || (link.kind === "plumbed" && link.roomId === "")) return nothing;
       const since = await lastHeardAt(link);
       if (since !== undefined) return { since };
       return link.kind === "portal" ? { maxstanzas: String(historyMessages) } : nothing;

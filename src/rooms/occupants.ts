@@ -76,17 +76,19 @@ interface Signs {
   nick: string;
   occupantId?: string | undefined;
   realJid?: Jid | undefined;
+  /** The same as an archive has it. */
+  archivedJid?: Jid | undefined;
 }
 
 function signsOf(stanza: Element): Signs {
   const from = stanza.attrs.from as Jid;
   const occupantId: unknown = readChild(stanza, NS.occupantId, "occupant-id")?.attrs.id;
   // Archives of rooms that show real JIDs have them in each message (XEP-0313 1.1.3, §8.2).
-  const realJid: unknown = readChild(stanza, NS.mucUser, "x")?.getChild("item")?.attrs.jid;
+  const jid: unknown = readChild(stanza, NS.mucUser, "x")?.getChild("item")?.attrs.jid;
   return {
     nick: resourceOf(from) ?? "",
     ...(typeof occupantId === "string" && occupantId !== "" && { occupantId }),
-    ...(typeof realJid === "string" && parseJid(realJid) !== undefined && { realJid: realJid as Jid }),
+    ...(typeof jid === "string" && parseJid(jid) !== undefined && { archivedJid: jid as Jid }),
   };
 }
 
@@ -112,8 +114,12 @@ export function createOccupants(deps: OccupantsDeps): Occupants {
   ): Promise<Pick<Occupant, "key" | "jid" | "ghost"> & { known: Occupant | undefined }> => {
     const info = await infos.of(muc).catch(() => undefined);
     // Where the room does not vouch for it, anybody may have written it.
-    const vouched = info?.features.has(NS.occupantId) ? signs.occupantId : undefined;
-    const real = isAnonymous || !signs.realJid ? undefined : bareOf(signs.realJid);
+    const vouches = info?.features.has(NS.occupantId);
+    const vouched = vouches ? signs.occupantId : undefined;
+    // COMPAT(Prosody): in what was said while the room hid JIDs, it is the sender's own word.
+    const archivedJid = vouches === false ? signs.archivedJid : undefined;
+    const shown = signs.realJid ?? archivedJid;
+    const real = isAnonymous || !shown ? undefined : bareOf(shown);
     const named = await store.ofNick(muc, signs.nick);
     const key = vouched ?? (real || !named ? (real ?? signs.nick) : named.key);
     const known = await store.ofKey(muc, key);
@@ -248,7 +254,7 @@ export function createOccupants(deps: OccupantsDeps): Occupants {
     ghostOfNick: async (muc, nick) => (await store.ofNick(muc, nick))?.ghost,
     ofNick: store.ofNick,
     ofGhost: store.ofGhost,
-    list: async (muc) => (await store.ofMuc(muc)).filter(({ isIn }) => isIn),
+    list: store.inMuc,
     realJidOf: ({ muc, key, jid }) => realJids.get(`${muc} ${key}`) ?? (isFullJid(jid) ? undefined : jid),
     learn: ({ muc, key }, realJid) => void realJids.set(`${muc} ${key}`, realJid),
     settle: (muc, key) => settle(muc, key),

@@ -28,6 +28,8 @@ export interface PortalChecks {
 
 export const no = (sentence: string): UndeliverableError =>
   new UndeliverableError("cancel", "not-allowed", sentence);
+export const tooMany = (count: number): UndeliverableError =>
+  no(`You have opened or linked as many rooms as one person may (${count}): unlink one that is not needed.`);
 
 export function createPortalChecks(deps: PortalChecksDeps): PortalChecks {
   const { config, permissions, component, links, infos } = deps;
@@ -44,10 +46,7 @@ export function createPortalChecks(deps: PortalChecksDeps): PortalChecks {
     mayOpen(muc, by) {
       mayUse(by);
       const count = by === undefined ? 0 : links.all().filter(({ linkedBy }) => linkedBy === by).length;
-      if (levelFor(by) !== "admin" && count >= config.maxPerUser)
-        throw no(
-          `You have opened or linked as many rooms as one person may (${count}): unlink one that is not needed.`,
-        );
+      if (levelFor(by) !== "admin" && count >= config.maxPerUser) throw tooMany(count);
       if (domainOf(muc) === component)
         throw no(`${muc} is an address of this very bridge: it leads to Matrix.`);
       if (localOf(muc) === undefined) throw no(`${muc} is no room, but perhaps a service that has some.`);

@@ -202,7 +202,7 @@ export function createPortals(deps: PortalsDeps): Portals {
     link: (roomId, muc, by, { mode = config.mode, password } = {}) =>
       locks.run(muc, async () => {
         const [ofRoom, ofMuc] = [links.ofRoom(roomId), links.ofMuc(muc)];
-        if (ofRoom?.muc === muc) return;
+        if (ofRoom?.muc === muc) return traces.leave(ofRoom);
         if (ofRoom) throw no(`This room is linked with ${ofRoom.muc} already; unlink ends that.`);
         if (ofMuc) throw no(`${muc} is linked with another Matrix room already.`);
         if (domainOf(muc) === component)
@@ -252,9 +252,7 @@ export function createPortals(deps: PortalsDeps): Portals {
         await occupants.leaveAll(link);
         if (link.kind === "portal") await callIt(link.muc, successor);
         await links.move(link.roomId, { ...link, roomId: successor });
-        for (const { key, isIn } of await store.occupants.ofMuc(link.muc)) {
-          if (isIn) occupants.settle(link.muc, key);
-        }
+        for (const { key } of await store.occupants.inMuc(link.muc)) occupants.settle(link.muc, key);
         log.info("a link follows its Matrix room", { from: link.roomId, room: successor, muc: link.muc });
       }),
 

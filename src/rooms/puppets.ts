@@ -17,23 +17,17 @@ import type { Store } from "../store/store.ts";
 import type { XmppClient } from "../xmpp/client.ts";
 import { type BareJid, bareOf, type FullJid, fullJid, type Jid } from "../xmpp/jid.ts";
 import type { IqRequests } from "../xmpp/requests.ts";
-import { type Element, xml } from "../xmpp/stanza.ts";
+import type { Element } from "../xmpp/stanza.ts";
 import { createEntrances, selfPresence } from "./entrances.ts";
 import { createHearing } from "./hearing.ts";
 import { createJoining } from "./joining.ts";
 import type { Links } from "./links.ts";
+import type { Kick } from "./moderation.ts";
 import { createMucCatchUp } from "./muc-catch-up.ts";
+import type { MucInfos } from "./muc-infos.ts";
 import { createSeats } from "./seats.ts";
 import { createSelfPing } from "./self-ping.ts";
 import { createStaying } from "./staying.ts";
-
-export interface Removal {
-  reason: string | undefined;
-  /** By nick. */
-  actor: string | undefined;
-  isBan: boolean;
-  statuses: ReadonlySet<number>;
-}
 
 export interface PuppetsDeps {
   config: Pick<Config["rooms"], "lazyAbove" | "historyMessages">;
@@ -41,6 +35,7 @@ export interface PuppetsDeps {
   addresses: Addresses;
   component: BareJid;
   links: Pick<Links, "all" | "ofMuc" | "setArchiveId">;
+  infos: MucInfos;
   store: Pick<Store, "puppets" | "occupants">;
   matrix: Pick<MatrixClient, "history">;
   roomStates: Pick<RoomStates, "of">;
@@ -50,7 +45,7 @@ export interface PuppetsDeps {
   xmpp: Pick<XmppClient, "send">;
   requests: Pick<IqRequests, "request" | "requestAll">;
   /** One of ours, the bot included, was put out by somebody. */
-  onKicked(link: RoomLink, userId: UserId, removal: Removal): Promise<void>;
+  onKicked(link: RoomLink, userId: UserId, kick: Kick): Promise<void>;
   onDestroyed(link: RoomLink, destroyed: NonNullable<OccupantPresence["destroyed"]>): Promise<void>;
   /** The room is about to tell the bot, once more perhaps, of all who are in it. */
   onBotEntering(link: RoomLink): void;
@@ -98,7 +93,7 @@ export interface Puppets {
 }
 
 export function createPuppets(deps: PuppetsDeps): Puppets {
-  const { config, addresses, component, links, store, roomStates, profileOf, xmpp, requests, log } = deps;
+  const { config, addresses, component, links, store, roomStates, profileOf, requests, log } = deps;
   const bot = addresses.botUserId;
   const botJid = fullJid(component, "causeway");
   const jidOf = (userId: UserId): FullJid =>
@@ -109,7 +104,7 @@ export function createPuppets(deps: PuppetsDeps): Puppets {
   const hearing = createHearing({ seats, bot, component, userOf });
   /** Rooms that the bot has entered, and the members of their Matrix rooms have not yet followed. */
   const arrivals = new Set<BareJid>();
-  const entrances = createEntrances({ xmpp, newId: deps.newId });
+  const entrances = createEntrances({ xmpp: deps.xmpp, newId: deps.newId });
   const catchUp = createMucCatchUp({
     ...deps,
     ...config,
@@ -123,10 +118,6 @@ export function createPuppets(deps: PuppetsDeps): Puppets {
     if (userId === bot) return "Causeway";
     const member = (await roomStates.of(bot, roomId)).members.get(userId);
     return member?.displayName ?? (await profileOf(userId))?.displayName;
-  };
-  const sendLeave = async (muc: BareJid, userId: UserId, nick: string, reason?: string): Promise<void> => {
-    const attrs = { from: jidOf(userId), to: fullJid(muc, nick), type: "unavailable" };
-    await xmpp.send(xml("presence", attrs, ...(reason ? [xml("status", {}, reason)] : [])));
   };
   const throwIfUnwanted = ({ muc }: RoomLink, userId: UserId): void => {
     const state = seats.of(muc, userId)?.state;
@@ -145,7 +136,6 @@ export function createPuppets(deps: PuppetsDeps): Puppets {
     entrances,
     bot,
     jidOf,
-    sendLeave,
     throwIfUnwanted,
     displayNameOf,
     // Not waited for: to leave the room takes its turn behind the attempt to enter it.
@@ -222,21 +212,33 @@ export function createPuppets(deps: PuppetsDeps): Puppets {
     if (destroyed && userId === bot) await deps.onDestroyed(link, destroyed);
   };
 
+  const lookAnew = (): void => {
+    for (const { muc } of links.all()) catchUp.suspect(muc);
+    staying.look(true);
+  };
+
   return {
     ensure,
     ensureBot: (link) => ensure(link, bot),
     async enter(link, userId) {
-      if (seats.of(link.muc, userId)?.state === "in") return;
-      seats.gone(link.muc, userId, "out");
+      const state = seats.of(link.muc, userId)?.state;
+      if (state === "in") return;
+      // Else they may be about to enter already, and the nick that they have asked for stays theirs.
+      if (state === "kicked" || state === "banned") seats.gone(link.muc, userId, "out");
       if (userId !== bot && (link.mode === "relay" || isLazy(await membersOf(link)))) return;
       await joining.enter(link, userId);
     },
     leave: joining.leave,
     async leaveAll(link, reason) {
       const all = seats.all(link.muc);
-      // The bot last: it is the one that hears.
-      for (const { userId } of all) if (userId !== bot) await joining.leave(link, userId, reason);
-      await joining.leave(link, bot, reason);
+      try {
+        // The bot last: it is the one that hears.
+        for (const { userId } of all) if (userId !== bot) await joining.leave(link, userId, reason);
+        await joining.leave(link, bot, reason);
+      } catch (error) {
+        // Nobody comes back to a link that has not come about.
+        if (links.ofMuc(link.muc)) throw error;
+      }
       seats.forget(link.muc);
     },
     rename: joining.rename,
@@ -282,17 +284,13 @@ export function createPuppets(deps: PuppetsDeps): Puppets {
       staying.start();
     },
     async stop() {
-      entrances.abandon();
+      entrances.close();
       staying.stop();
     },
     prosodyStarted() {
       entrances.abandon();
-      for (const { muc } of links.all()) catchUp.suspect(muc);
-      staying.look(true);
+      lookAnew();
     },
-    prosodyReached() {
-      for (const { muc } of links.all()) catchUp.suspect(muc);
-      staying.look(true);
-    },
+    prosodyReached: lookAnew,
   };
 }

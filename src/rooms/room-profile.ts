@@ -6,6 +6,7 @@ import type { Speaker } from "../bridge/conversation.ts";
 import { UndeliverableError } from "../bridge/failure.ts";
 import type { Attempt } from "../bridge/from-xmpp.ts";
 import type { RoomState, RoomStates } from "../bridge/room-state.ts";
+import { isShutOut, type Permissions } from "../config/permissions.ts";
 import type { MucInfo } from "../mapping/muc-info.ts";
 import { readVcard } from "../mapping/profiles.ts";
 import type { MatrixClient } from "../matrix/client.ts";
@@ -15,10 +16,11 @@ import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Log } from "../ops/log.ts";
 import type { RoomLink } from "../store/room-records.ts";
 import { StanzaRefusedError, type XmppClient } from "../xmpp/client.ts";
-import { type BareJid, type FullJid, isFullJid, type Jid, localOf } from "../xmpp/jid.ts";
+import { isDelayed } from "../xmpp/delay.ts";
+import { type BareJid, type FullJid, type Jid, localOf, resourceOf } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import type { IqRequests } from "../xmpp/requests.ts";
-import { type Element, readChild, readText, xml, xmlSafe } from "../xmpp/stanza.ts";
+import { type Element, readText, xml, xmlSafe } from "../xmpp/stanza.ts";
 import type { MucAdmin } from "./muc-admin.ts";
 import type { MucInfos } from "./muc-infos.ts";
 import type { Notice } from "./notices.ts";
@@ -26,6 +28,7 @@ import type { Notice } from "./notices.ts";
 export interface RoomProfileDeps {
   bot: UserId;
   component: BareJid;
+  permissions: Permissions;
   infos: MucInfos;
   admin: MucAdmin;
   matrix: Pick<MatrixClient, "setState" | "thumbnail">;
@@ -62,12 +65,11 @@ const hashKey = "causeway.sha1";
 const givenType = "causeway.picture";
 
 const sha1 = (bytes: Buffer): string => createHash("sha1").update(bytes).digest("hex");
-const isDelayed = (message: Element): boolean => readChild(message, NS.delay, "delay") !== undefined;
 const isRefusal = (error: unknown): boolean => error instanceof MatrixError && error.status === 403;
 
 export function createRoomProfile(deps: RoomProfileDeps): RoomProfile {
   const { bot, component, infos, admin, matrix, roomStates, avatars, requests, xmpp, puppets } = deps;
-  const { speakerOf, notice, log } = deps;
+  const { permissions, speakerOf, notice, log } = deps;
   /** Pictures from Matrix, until the homeserver has pushed what is noted of them in the room. */
   const given = new LRUCache<BareJid, string>({ max: 1000 });
 
@@ -183,18 +185,19 @@ export function createRoomProfile(deps: RoomProfileDeps): RoomProfile {
 
     async onSubject(link, message, { cause }) {
       const subject = readText(message, "subject") ?? "";
-      const nick = isFullJid(message.attrs.from) ? String(message.attrs.from).slice(link.muc.length + 1) : "";
+      const nick = resourceOf(message.attrs.from as Jid) ?? "";
       // What a room that was there before is about, was said there before.
-      if (link.kind === "plumbed" && (isDelayed(message) || nick === "")) return;
+      const isAbsent = nick === "" || isDelayed(message);
+      if (link.kind === "plumbed" && isAbsent) return;
       const state = await roomStates.of(bot, link.roomId);
-      if ((state.topic ?? "") === subject) return;
-      if (subject === "" && nick === "") return;
+      if ((state.topic ?? "") === subject || (subject === "" && nick === "")) return;
       const isOurs = nick !== "" && puppets.isOwn(link.muc, { nick });
       // It comes from the Matrix room, which may be about something else by now.
-      if (isOurs && !isDelayed(message)) return;
-      const isAbsent = nick === "" || isOurs || isDelayed(message);
-      const by = isAbsent ? undefined : (await speakerOf(link, message)).ghost;
-      await set(state, "m.room.topic", { topic: subject }, by);
+      if (isOurs && !isAbsent) return;
+      const by = isAbsent ? undefined : await speakerOf(link, message);
+      if (by && isShutOut(permissions, by.jid))
+        return log.info("left out: its sender may not use this bridge", { cause });
+      await set(state, "m.room.topic", { topic: subject }, by?.ghost);
       log.info("the topic follows the subject", { cause, room: link.roomId });
     },
 

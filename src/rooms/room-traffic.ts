@@ -59,11 +59,20 @@ const isConfigured = (message: Element): boolean =>
     ofConfiguration.has(String(attrs.code)),
   );
 
+/** Only archives say whose a message is; in others, whatever says so was written by the sender, and Prosody passes it on. */
+const withoutClaims = (message: Element): Element => {
+  message.remove("x", NS.mucUser);
+  return message;
+};
+
 export function createRoomTraffic(deps: RoomTrafficDeps): Traffic {
   const { addresses, component, botJid, permissions, links, portals, occupants, moderation } = deps;
   const { invitations, profile, messages, puppets, notice, log } = deps;
   const { botUserId: bot } = addresses;
   const isOurs = (userId: UserId): boolean => userId === bot || addresses.isGhost(userId);
+  const isBlocked = (userId: UserId): boolean => levelOf(permissions, userId) === "block";
+  const leftOut = ({ event_id: cause }: MatrixEvent): void =>
+    log.info("left out: its sender may not use this bridge", { cause });
 
   const isOfMuc = ({ attrs }: Element): boolean =>
     portals.isExpected(bareOf(attrs.from as Jid)) && domainOf(attrs.to as Jid) === component;
@@ -95,7 +104,7 @@ export function createRoomTraffic(deps: RoomTrafficDeps): Traffic {
     if (!link) return;
     if (isConfigured(message)) await deps.onConfigured(link);
     await puppets.caughtUp(link);
-    await messages.onStanza(link, message, attempt);
+    await messages.onStanza(link, withoutClaims(message), attempt);
   };
 
   const onMessage: Traffic["onStanza"] = async (message, attempt) => {
@@ -105,11 +114,11 @@ export function createRoomTraffic(deps: RoomTrafficDeps): Traffic {
     if (!link) return;
     if (type === "error") return messages.onError(link, message, attempt);
     if (await invitations.onDecline(link, message, attempt)) return;
-    if (to !== botJid && isFullJid(from)) await messages.onPrivate(link, message, attempt);
+    if (to !== botJid && isFullJid(from)) await messages.onPrivate(link, withoutClaims(message), attempt);
   };
 
   const onUserIn = async (link: RoomLink, event: MatrixEvent, userId: UserId): Promise<void> => {
-    if (link.mode === "relay" || levelOf(permissions, userId) === "block") return;
+    if (link.mode === "relay" || isBlocked(userId)) return;
     const name = readString(event.content, "displayname") ?? localpartOf(userId);
     try {
       await puppets.enter(link, userId);
@@ -130,6 +139,7 @@ export function createRoomTraffic(deps: RoomTrafficDeps): Traffic {
       return;
     }
     if (addresses.isGhost(member)) {
+      if (isBlocked(event.sender)) return leftOut(event);
       return membership === "invite"
         ? invitations.onGhostInvited(link, event)
         : moderation.onGhostMember(link, event);
@@ -155,6 +165,7 @@ export function createRoomTraffic(deps: RoomTrafficDeps): Traffic {
 
   return {
     showsCommands: false,
+    mayRefuse: (message) => !isOfMuc(message),
     concerns: (stanza) =>
       (stanza.name === "message" && invitations.isOne(stanza)) || (stanza.name !== "iq" && isOfMuc(stanza)),
 
@@ -186,9 +197,11 @@ export function createRoomTraffic(deps: RoomTrafficDeps): Traffic {
       if (event.state_key === undefined) return messages.onEvent(link, event, mayRepeat);
       if (event.type === "m.room.member") return onMember(link, event);
       if (event.state_key !== "") return;
-      if (event.type === "m.room.power_levels") return moderation.onPowerLevels(link, event);
       if (event.type === "m.room.tombstone") return onTombstone(link, event);
-      await profile.onState(link, event);
+      const isOfBlocked = isBlocked(event.sender);
+      if (event.type === "m.room.power_levels") await moderation.onPowerLevels(link, event, !isOfBlocked);
+      else if (isOfBlocked) leftOut(event);
+      else await profile.onState(link, event);
     },
   };
 }

@@ -1,6 +1,5 @@
 /** Rooms that are linked: one Matrix room and one room of an XMPP service, as the bridge's middle sees both. */
 import { createHash } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Avatars } from "../bridge/avatars.ts";
 import type { DirectRooms } from "../bridge/direct-rooms.ts";
 import type { FromXmpp } from "../bridge/from-xmpp.ts";
@@ -8,6 +7,7 @@ import type { Ghosts } from "../bridge/ghosts.ts";
 import type { MessageParts } from "../bridge/message-parts.ts";
 import type { RoomStates } from "../bridge/room-state.ts";
 import type { Traffic } from "../bridge/traffic.ts";
+import { within } from "../bridge/within.ts";
 import type { Config } from "../config/schema.ts";
 import type { Addresses } from "../mapping/addresses.ts";
 import type { MatrixClient, Profile } from "../matrix/client.ts";
@@ -124,8 +124,9 @@ export function createRooms(deps: RoomsDeps): Rooms {
   const puppets = createPuppets({
     ...deps,
     links,
+    infos,
     // Nobody waits at the door for a picture that takes long.
-    photoHashOf: (userId) => Promise.race([photoHashOf(userId), delay(2000, undefined, { ref: false })]),
+    photoHashOf: (userId) => within(2000, photoHashOf(userId)),
     onKicked: async (link, userId, kick) => {
       const current = links.ofMuc(link.muc);
       if (current) await moderation.onKicked(current, userId, kick);
@@ -133,16 +134,12 @@ export function createRooms(deps: RoomsDeps): Rooms {
     async onDestroyed({ muc }, { jid, reason }) {
       const link = links.ofMuc(muc);
       if (!link) return;
-      const where = jid ? ` It goes on as ${jid}.` : "";
-      await notice(
-        link.roomId,
-        `The XMPP room ${muc} is no more${reason ? `: ${reason}` : "."}${where}`,
-        deps.newId(),
-      );
       // A room that was there before has agreed to this MUC, and the other one to nothing.
       const isFollowed = jid !== undefined && link.kind === "portal" && (await portals.moveMuc(link, jid));
-      if (!isFollowed && links.ofMuc(muc))
-        await portals.unlink(link.roomId, `The XMPP room ${muc} is no more.`);
+      const words = `The XMPP room ${muc} is no more`;
+      const [why, where] = [reason ? `: ${reason}` : ".", jid ? ` It goes on as ${jid}.` : ""];
+      await notice(link.roomId, `${words}${why}${where}`, words);
+      if (!isFollowed && links.ofMuc(muc)) await portals.unlink(link.roomId, `${words}.`);
     },
     onBotEntering: ({ muc }) => occupants.onEntering(muc),
     async onBotIn({ muc }) {

@@ -122,7 +122,7 @@ export function createSeats({ puppets: store, occupants }: Pick<Store, "puppets"
           if (state === "in") claim(muc, userId, nick);
           if (occupantId !== undefined) called(muc, userId, occupantId);
         }
-        for (const { nick, isIn } of await occupants.ofMuc(muc)) other(muc, nick, isIn);
+        for (const { nick } of await occupants.inMuc(muc)) other(muc, nick, true);
       }
     },
     of: (muc, userId) => tables.get(muc)?.seats.get(userId),

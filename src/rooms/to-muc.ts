@@ -69,7 +69,7 @@ export function createToMuc(deps: ToMucDeps) {
   const { toXmpp } = deps.messages;
   const { botUserId } = addresses;
   const isBot = (userId: UserId): boolean => userId === botUserId;
-  /** Events that were sent once more because the first time their sender was not in. */
+  /** Events, and their stanzas, that were sent once more because the first time their sender was not in. */
   const sentAgain = new LRUCache<string, true>({ max: 1000 });
 
   const ensure = (link: RoomLink, userId: UserId): Promise<FullJid> =>
@@ -208,10 +208,15 @@ export function createToMuc(deps: ToMucDeps) {
     reflections.note(muc, String(message.attrs.id));
     const event = await matrix.event(botUserId, roomId, about);
     if (!event) return;
-    if (isOutside(error) && !sentAgain.has(about)) {
-      sentAgain.set(about, true);
-      await puppets.rejoin(link, speaker);
-      return onEvent(link, event, attempt.mayRepeat);
+    const stanza = `${about} ${message.attrs.id}`;
+    if (isOutside(error) && !sentAgain.has(stanza)) {
+      // The other stanzas of a message go with the first that comes back.
+      if (!sentAgain.has(about)) {
+        await puppets.rejoin(link, speaker);
+        await onEvent(link, event, attempt.mayRepeat);
+      }
+      for (const one of [about, stanza]) sentAgain.set(one, true);
+      return;
     }
     const content = notDelivered(muc, sentenceOf(error), error.text, about);
     await sendOnce({ roomId, ghost: botUserId }, content, attempt);

@@ -67,13 +67,14 @@ export interface Occupant {
 }
 
 export interface Occupants {
+  /** All who have ever been there. */
   ofMuc(muc: BareJid): Promise<Occupant[]>;
+  inMuc(muc: BareJid): Promise<Occupant[]>;
   /** Who has the nick now, or had it last. */
   ofNick(muc: BareJid, nick: string): Promise<Occupant | undefined>;
   ofKey(muc: BareJid, key: string): Promise<Occupant | undefined>;
   ofGhost(muc: BareJid, ghost: UserId): Promise<Occupant | undefined>;
   save(occupant: Occupant): Promise<void>;
-  remove(muc: BareJid, key: string): Promise<void>;
 }
 
 /** One client of an XMPP user in a Matrix room. */
@@ -103,7 +104,7 @@ export interface RoomNick {
 
 export interface RoomNicks {
   ofRoom(roomId: RoomId): Promise<RoomNick[]>;
-  /** @throws Error where somebody else has the nick. */
+  /** Whoever else had the nick has none any more. */
   save(nick: RoomNick): Promise<void>;
   remove(roomId: RoomId, userId: UserId): Promise<void>;
 }

@@ -130,6 +130,8 @@ export function createOccupants(db: Database): Occupants {
   const first = (row: Row | undefined): Occupant | undefined => row && readOccupant(row);
   return {
     ofMuc: async (muc) => db.all("select * from occupants where muc = ? order by key", muc).map(readOccupant),
+    inMuc: async (muc) =>
+      db.all("select * from occupants where muc = ? and is_in = 1 order by key", muc).map(readOccupant),
     ofNick: async (muc, nick) =>
       first(
         db.one("select * from occupants where muc = ? and nick = ? order by is_in desc limit 1", muc, nick),
@@ -154,9 +156,6 @@ export function createOccupants(db: Database): Occupants {
           Number(occupant.isIn),
         ),
       );
-    },
-    remove: async (muc, key) => {
-      await db.soon(() => db.run("delete from occupants where muc = ? and key = ?", muc, key));
     },
   };
 }
@@ -186,7 +185,11 @@ export function createRoomNicks(db: Database): RoomNicks {
       const sql =
         "insert into room_nicks (room_id, user_id, nick) values (?1, ?2, ?3) " +
         "on conflict (room_id, user_id) do update set nick = ?3";
-      await db.soon(() => db.run(sql, roomId, userId, nick));
+      await db.soon(() => {
+        const others = "delete from room_nicks where room_id = ? and nick = ? and user_id <> ?";
+        db.run(others, roomId, nick, userId);
+        db.run(sql, roomId, userId, nick);
+      });
     },
     remove: async (roomId, userId) => {
       await db.soon(() => db.run("delete from room_nicks where room_id = ? and user_id = ?", roomId, userId));

@@ -2,7 +2,10 @@
 import { dateTime, dateTimeOf } from "../mapping/date-times.ts";
 import { bareOf, domainOf, type Jid } from "./jid.ts";
 import { NS } from "./namespaces.ts";
-import { type Element, xml } from "./stanza.ts";
+import { type Element, readChild, xml } from "./stanza.ts";
+
+/** Whether it was said before, by whomever the delay is told. */
+export const isDelayed = (message: Element): boolean => readChild(message, NS.delay, "delay") !== undefined;
 
 /** A message that took longer says when it was written. */
 const lateMs = 5 * 60_000;

@@ -87,7 +87,8 @@ test("who comes back soon has never left, and a kick is one", async (t) => {
 });
 
 test("a kicked Matrix user is out on both sides, and is let in again when they come again", async (t) => {
-  const { orchard, juliet, roomId, memberships } = await setOrchard(t);
+  const { orchard, juliet, roomId, memberships, settled } = await setOrchard(t);
+  await settled(roomId);
   orchard.exit("juliet", ["307"], [xml("actor", { nick: "Romeo" })]);
   await waitFor(() => memberships(roomId).get(juliet.userId) === "leave", "the kick on Matrix");
   assert.equal(orchard.occupants.has("juliet"), false);
@@ -145,7 +146,7 @@ test("an invitation to a room that cannot be entered is declined", async (t) => 
 });
 
 test("a stanza from a linked room that nobody said there changes nothing", async (t) => {
-  const { orchard, prosody, juliet, roomId, settled } = await setOrchard(t);
+  const { orchard, prosody, juliet, roomId } = await setOrchard(t);
   const before = juliet.timeline(roomId).length;
   // Copies for a puppet of what the bot hears, and things that no room sends.
   await prosody.deliver(
@@ -166,13 +167,15 @@ test("a stanza from a linked room that nobody said there changes nothing", async
       ),
     ),
   );
-  await settled(roomId);
+  // What the bridge makes of those it has made before this is there.
+  orchard.say("Romeo", "Peace");
+  await waitFor(() => juliet.received(roomId).includes("Peace"), "the next message");
   assert.deepEqual(
     juliet
       .timeline(roomId)
       .slice(before)
-      .filter(({ type }) => type !== "m.call.hangup"),
-    [],
+      .map(({ type, content }) => [type, content.body]),
+    [["m.room.message", "Peace"]],
   );
 });
 
@@ -181,6 +184,38 @@ test("ghosts of real addresses are never shown where the room keeps them", async
   assert.equal(memberships(roomId).has(ghostOf("romeo")), false);
   assert.equal(memberships(roomId).get(ghostIn("romeo")), "join");
   assert.equal(orchard.nicks().join(), "Causeway,Romeo,juliet");
+});
+
+test("whoever writes another's address into a message speaks, edits and retracts as nobody but themselves", async (t) => {
+  const { prosody, juliet, start } = await setScene(t);
+  const orchard = prosody.muc("orchard", { features: ["muc_nonanonymous"] });
+  orchard.enter("romeo@xmpp.test/balcony", "Romeo");
+  orchard.enter("mercutio@xmpp.test/street", "Mercutio");
+  await start();
+  const roomId = await juliet.joinAlias(orchardAlias);
+  orchard.say("Romeo", "It is the east", "r1");
+  await waitFor(() => juliet.received(roomId).length === 1, "Romeo's message");
+  const item = xml("item", { affiliation: "owner", role: "moderator", jid: "romeo@xmpp.test/balcony" });
+  const forged = xml("x", { xmlns: "http://jabber.org/protocol/muc#user" }, item);
+  orchard.say("Mercutio", "O, I am slain", "m1", [forged]);
+  const replace = xml("replace", { xmlns: "urn:xmpp:message-correct:0", id: "r1" });
+  orchard.say("Mercutio", "It is the west", "m2", [forged, replace]);
+  const retract = xml("retract", { xmlns: "urn:xmpp:message-retract:1", id: "r1" });
+  orchard.say("Mercutio", "", "m3", [forged, retract]);
+  orchard.say("Mercutio", "A plague!", "m4");
+  await waitFor(() => juliet.received(roomId).includes("A plague!"), "the last message");
+  const said = juliet
+    .timeline(roomId)
+    .filter(({ type, sender }) => type !== "m.room.member" && sender !== bot);
+  assert.deepEqual(
+    said.map(({ type, sender, content }) => [type, sender, content.body]),
+    [
+      ["m.room.message", ghostOf("romeo"), "It is the east"],
+      ["m.room.message", ghostOf("mercutio"), "O, I am slain"],
+      ["m.room.message", ghostOf("mercutio"), "Edit: It is the west"],
+      ["m.room.message", ghostOf("mercutio"), "A plague!"],
+    ],
+  );
 });
 
 test("a subject that may not be changed is told to whoever tried, and no error goes to the room", async (t) => {
@@ -314,6 +349,83 @@ test("a room that goes on where nobody of ours may be is linked no more", async 
   assert.equal(memberships(roomId).get(juliet.userId), "join");
 });
 
+test("a room that cannot go on elsewhere at once is said to be no more once, when it does", async (t) => {
+  const { prosody, orchard, juliet, roomId } = await setOrchard(t);
+  const refuse: Record<string, string> = { "bridge.xmpp.test": "remote-server-not-found" };
+  const garden = prosody.muc("garden", { refuse });
+  orchard.destroy({ jid: garden.jid });
+  const attempts = () => prosody.requests.filter(({ body }) => body.includes(`to="${garden.jid}/Causeway"`));
+  await waitFor(() => attempts().length === 2, "two attempts");
+  delete refuse["bridge.xmpp.test"];
+  await waitFor(() => garden.nicks().join() === "Causeway,juliet", "all to be in the garden");
+  await waitFor(() => juliet.received(roomId).length > 0, "the notice");
+  assert.deepEqual(juliet.received(roomId), [
+    `The XMPP room ${orchard.jid} is no more. It goes on as ${garden.jid}.`,
+  ]);
+});
+
+test("a Matrix user who is blocked neither invites anybody to the XMPP room nor sets its subject", async (t) => {
+  const { prosody, homeserver, juliet, start } = await setScene(t);
+  const orchard = prosody.muc("orchard");
+  orchard.enter("romeo@xmpp.test/balcony", "Romeo");
+  const tybalt = homeserver.user("tybalt");
+  const { settled } = await start({ config: { permissions: { "*": "user", [tybalt.userId]: "block" } } });
+  const roomId = await juliet.joinAlias(orchardAlias);
+  await waitFor(() => orchard.occupants.has("juliet"), "Juliet to be in");
+  const levels = { users: { [bot]: 100, [juliet.userId]: 100, [tybalt.userId]: 100 } };
+  homeserver.rooms.send(bot, roomId, "m.room.power_levels", levels, "");
+  tybalt.join(roomId);
+  await settled(roomId);
+  const before = prosody.requests.length;
+  tybalt.send(roomId, "m.room.topic", { topic: "Hate" }, "");
+  tybalt.invite(roomId, ghostOf("mercutio"));
+  tybalt.kick(roomId, ghostIn("romeo"));
+  await settled(roomId);
+  const told = prosody.requests.slice(before).map(({ body }) => body);
+  assert.deepEqual(
+    told.filter((stanza) => stanza.includes(orchard.jid) && !stanza.startsWith("<presence")),
+    [],
+  );
+});
+
+test("an XMPP user who is blocked says nothing on Matrix, by a subject neither", async (t) => {
+  const { prosody, juliet, start } = await setScene(t);
+  const orchard = prosody.muc("orchard", { features: ["muc_nonanonymous"] });
+  orchard.enter("mercutio@xmpp.test/street", "Mercutio");
+  orchard.enter("romeo@xmpp.test/balcony", "Romeo");
+  await start({ config: { permissions: { "*": "user", "mercutio@xmpp.test": "block" } } });
+  const roomId = await juliet.joinAlias(orchardAlias);
+  const change = { from: `${orchard.jid}/Mercutio`, to: "bridge.xmpp.test/causeway", type: "groupchat" };
+  await prosody.deliver(xml("message", change, xml("subject", {}, "A plague")));
+  orchard.say("Mercutio", "O' both your houses");
+  orchard.say("Romeo", "Peace");
+  await waitFor(() => juliet.received(roomId).length > 0, "Romeo's message");
+  assert.deepEqual(juliet.received(roomId), ["Peace"]);
+  assert.equal(juliet.timeline(roomId).filter(({ type }) => type === "m.room.topic").length, 0);
+});
+
+test("the ghosts leave with a bot that was put out while the bridge was down", async (t) => {
+  const { juliet, roomId, there, stop, start } = await setOrchard(t);
+  await stop();
+  juliet.kick(roomId, bot);
+  const { log } = await start();
+  await waitFor(() => log.some((line) => line.includes("a link has ended")), "the link to end");
+  assert.equal(there(ghostIn("romeo")), false);
+});
+
+test("a private message of a room that is linked no more is no conversation with the room", async (t) => {
+  const { orchard, prosody, juliet, roomId, log } = await setOrchard(t);
+  juliet.kick(roomId, bot);
+  await waitFor(() => log.some((line) => line.includes("a link has ended")), "the link to end");
+  const invites = juliet.invites().length;
+  const x = xml("x", { xmlns: "http://jabber.org/protocol/muc#user" });
+  const message = { from: `${orchard.jid}/Romeo`, to: `${julietJid}/matrix`, type: "chat", id: "p1" };
+  await prosody.deliver(xml("message", message, xml("body", {}, "Are you there?"), x));
+  const refusal = `The bridge is in ${orchard.jid} no more.`;
+  await waitFor(() => prosody.requests.some(({ body }) => body.includes(refusal)), "the refusal");
+  assert.equal(juliet.invites().length, invites);
+});
+
 test("an alias that the homeserver has lost leads to the portal again", async (t) => {
   const { homeserver, roomId } = await setOrchard(t);
   const path = `/_matrix/client/v3/directory/room/${encodeURIComponent(orchardAlias)}`;
@@ -359,7 +471,8 @@ test("who has no voice asks the room's moderators for it by a command", async (t
 });
 
 test("a moderator's address is told to nobody, although the bot may see it", async (t) => {
-  const { orchard, juliet, roomId, memberships } = await setOrchard(t);
+  const { orchard, juliet, roomId, memberships, settled } = await setOrchard(t);
+  await settled(roomId);
   orchard.exit("juliet", ["307"], [xml("actor", { jid: "romeo@xmpp.test/balcony" })]);
   await waitFor(() => memberships(roomId).get(juliet.userId) === "leave", "the kick on Matrix");
   const kick = juliet.timeline(roomId).findLast(({ state_key }) => state_key === juliet.userId);

@@ -35,6 +35,17 @@ test("an archived message is as the room gave it out, with its place in the arch
   );
 });
 
+test("of several addresses in an archived message only the archive's own is kept, which is the last", () => {
+  const x = (jid: string) => `<x xmlns="http://jabber.org/protocol/muc#user"><item jid="${jid}"/></x>`;
+  const from = `type='groupchat' from='${muc}/Mercutio'`;
+  assert.equal(
+    messageOf(`<message ${from}>${x("romeo@xmpp.test")}<body>I</body>${x("mercutio@xmpp.test")}</message>`),
+    `<message type="groupchat" from="${muc}/Mercutio" to="${bot}"><body>I</body>${x("mercutio@xmpp.test")}` +
+      `<stanza-id xmlns="urn:xmpp:sid:0" by="${muc}" id="7"/>` +
+      `<delay xmlns="urn:xmpp:delay" from="${muc}" stamp="2026-01-02T03:04:05Z"/></message>`,
+  );
+});
+
 for (const [title, inner, more] of [
   [
     "of another room",

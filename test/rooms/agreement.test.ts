@@ -2,28 +2,19 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { createRoomStates } from "../../src/bridge/room-state.ts";
 import { txnId } from "../../src/bridge/txn-id.ts";
-import { createHttp } from "../../src/http/client.ts";
-import { createAddresses } from "../../src/mapping/addresses.ts";
-import { createMatrixClient } from "../../src/matrix/client.ts";
 import type { RoomId, UserId } from "../../src/matrix/ids.ts";
 import { createAgreement } from "../../src/rooms/agreement.ts";
 import { createLinkChecks, type Party } from "../../src/rooms/link-checks.ts";
 import { createLinkWords } from "../../src/rooms/link-words.ts";
 import { createLinks } from "../../src/rooms/links.ts";
 import { createVisits } from "../../src/rooms/visits.ts";
-import { openSqliteStore } from "../../src/store/sqlite.ts";
-import { createXmppClient } from "../../src/xmpp/client.ts";
-import type { BareJid, FullJid, Jid } from "../../src/xmpp/jid.ts";
+import type { BareJid, Jid } from "../../src/xmpp/jid.ts";
 import { NS } from "../../src/xmpp/namespaces.ts";
 import { createIqRequests } from "../../src/xmpp/requests.ts";
-import { type Element, errorReply, parseStanza, serialize, xml } from "../../src/xmpp/stanza.ts";
-import { startFakeHomeserver } from "../support/fake-homeserver.ts";
-import { startFakeServer } from "../support/fake-server.ts";
-import { createLogLines } from "../support/log-lines.ts";
+import { type Element, errorReply, xml } from "../../src/xmpp/stanza.ts";
+import { botJid, component, setEdges } from "./edges.ts";
 
 const muc = "garden@conference.xmpp.test" as BareJid;
-const component = "bridge.xmpp.test" as BareJid;
-const botJid = "bridge.xmpp.test/causeway" as FullJid;
 const juliet: Party = { network: "matrix", userId: "@juliet:hs.test" as UserId, isAdmin: false };
 const nurse: Party = { network: "matrix", userId: "@nurse:hs.test" as UserId, isAdmin: false };
 const inGarden = (nick: string, isInCharge: boolean): Party => ({
@@ -38,13 +29,7 @@ const needsRight = /^UndeliverableError: Only somebody who may change the Matrix
 
 /** A room of Matrix that Juliet has made, with the bot in it, and one of XMPP, whose owner is Romeo. */
 async function setScene(t: TestContext, { owners = ["romeo@xmpp.test"], taken = [] as string[] } = {}) {
-  const homeserver = await startFakeHomeserver();
   const said: Element[] = [];
-  const answer = (stanza: Element) => ({
-    status: 200,
-    headers: { "content-type": "application/xmpp+xml" },
-    body: serialize(stanza),
-  });
   const answerIq = (iq: Element): Element => {
     const { from, to, id } = iq.attrs;
     const result = (payload: Element) => xml("iq", { type: "result", from: to, to: from, id }, payload);
@@ -65,37 +50,20 @@ async function setScene(t: TestContext, { owners = ["romeo@xmpp.test"], taken = 
       { from: `${muc}/${nick}`, to: botJid },
       xml("x", { xmlns: NS.mucUser }, xml("item", { affiliation, role: "participant" }), ...more),
     );
-  const server = await startFakeServer(async ({ body }) => {
-    const stanza = parseStanza(body);
-    if (stanza.name === "iq") return answer(answerIq(stanza));
+  const answer = (stanza: Element): Element | undefined => {
+    if (stanza.name === "iq") return answerIq(stanza);
     said.push(stanza);
     const nick = String(stanza.attrs.to).split("/")[1];
-    if (stanza.name !== "presence" || !nick || stanza.attrs.type) return { status: 202 };
-    if (taken.includes(nick)) return answer(errorReply(stanza, { type: "cancel", condition: "conflict" }));
+    if (stanza.name !== "presence" || !nick || stanza.attrs.type) return undefined;
+    if (taken.includes(nick)) return errorReply(stanza, { type: "cancel", condition: "conflict" });
     setImmediate(() => {
       visits.hear(presence("Romeo", "owner"));
       visits.hear(presence(nick, "none", xml("status", { code: "110" })));
     });
-    return { status: 202 };
-  });
-  const http = (baseUrl: string) => createHttp({ baseUrl, headers: {}, maxInFlight: 4, timeoutMs: 5000 });
-  const [homeserverHttp, prosodyHttp] = [http(homeserver.url), http(`${server.url}/rest`)];
+    return undefined;
+  };
   const clock = { ms: 1000 };
-  const store = openSqliteStore({ path: ":memory:", now: () => clock.ms });
-  t.after(async () => {
-    for (const one of [homeserverHttp, prosodyHttp]) one.close();
-    await Promise.all([homeserver.close(), server.stop(), store.close()]);
-  });
-  const addresses = createAddresses({
-    homeserverDomain: "hs.test",
-    component,
-    userPrefix: "_xmpp_",
-    digest: (text) => text,
-  });
-  const { asToken, appserviceId } = homeserver;
-  const matrix = createMatrixClient({ http: homeserverHttp, asToken, appserviceId, now: Date.now });
-  const xmpp = createXmppClient({ http: prosodyHttp, auth: undefined });
-  const { log } = createLogLines();
+  const { homeserver, store, addresses, matrix, xmpp, log } = await setEdges(t, answer, () => clock.ms);
   const person = homeserver.user("juliet");
   const roomId = person.createRoom({ invite: [addresses.botUserId] }) as RoomId;
   await matrix.join(addresses.botUserId, roomId);
@@ -116,6 +84,8 @@ async function setScene(t: TestContext, { owners = ["romeo@xmpp.test"], taken = 
   });
   let codes = 0;
   const moved: string[] = [];
+  const stumbles: boolean[] = [];
+  const markTroubles: boolean[] = [];
   const agreement = createAgreement({
     addresses,
     checks,
@@ -126,8 +96,8 @@ async function setScene(t: TestContext, { owners = ["romeo@xmpp.test"], taken = 
         const link = links.ofRoom(room);
         if (link) await links.save({ ...link, mode });
       },
-      link: (room, ofXmpp, by, options = {}) =>
-        links.save({
+      async link(room, ofXmpp, by, options = {}) {
+        await links.save({
           roomId: room,
           muc: ofXmpp,
           kind: "plumbed",
@@ -136,11 +106,16 @@ async function setScene(t: TestContext, { owners = ["romeo@xmpp.test"], taken = 
           linkedBy: by,
           archiveId: undefined,
           isAnonymous: true,
-        }),
+        });
+        if (markTroubles.shift()) throw new Error("the room could not be marked");
+      },
     },
     visits,
     requests: store.linkRequests,
-    moveGuests: async (room, to) => void moved.push(`${room} ${to}`),
+    async moveGuests(room, to) {
+      if (stumbles.shift()) throw new Error("the homeserver does not answer");
+      moved.push(`${room} ${to}`);
+    },
     words: createLinkWords({
       addresses,
       checks,
@@ -167,6 +142,10 @@ async function setScene(t: TestContext, { owners = ["romeo@xmpp.test"], taken = 
     clock,
     /** Rooms whose guests were sent to the XMPP room. */
     moved,
+    /** How often it fails to send them there. */
+    stumbles,
+    /** How often a room that is linked cannot be marked as such. */
+    markTroubles,
     wish: { roomId, muc },
     /** What the bot has said in the XMPP room. */
     words: () => said.flatMap((stanza) => stanza.getChildText("body") ?? []),
@@ -212,6 +191,27 @@ test("otherwise the bot asks in the XMPP room once, and only somebody in charge 
   assert.equal((await agreement.agree(" c1 ", romeo, "relay")).kind, "linked");
   assert.equal(links.ofMuc(muc)?.mode, "relay");
   assert.match(person.received(roomId).at(-1) ?? "", /^This room is linked with garden@\S+ now/);
+});
+
+test("whose guests could not be sent on sends them by saying the same again", async (t) => {
+  const { agreement, wish, roomId, words, moved, stumbles } = await setScene(t);
+  await agreement.ask(wish, juliet);
+  stumbles.push(true);
+  await assert.rejects(agreement.agree("C1", romeo), /does not answer/);
+  assert.equal((await agreement.agree("C1", romeo)).kind, "linked");
+  assert.deepEqual(moved, [`${roomId} ${muc}`]);
+  assert.equal(words().filter((said) => said.startsWith("This room is linked")).length, 1);
+  await assert.rejects(agreement.agree("C1", romeo), /Nobody waits/);
+});
+
+test("a link that was made, but could not be finished, is finished by saying the same again", async (t) => {
+  const { agreement, wish, words, visits, markTroubles } = await setScene(t);
+  await agreement.ask(wish, juliet);
+  markTroubles.push(true);
+  await assert.rejects(agreement.agree("C1", romeo), /could not be marked/);
+  assert.equal(visits.isVisited(muc), false);
+  assert.equal((await agreement.agree("C1", romeo)).kind, "linked");
+  assert.equal(words().filter((said) => said.startsWith("This room is linked")).length, 1);
 });
 
 test("an owner of another XMPP room speaks for their own only", async (t) => {

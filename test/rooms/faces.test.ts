@@ -28,10 +28,11 @@ function setFaces() {
   const faces = createFaces({
     botJid: "bridge.xmpp.test/causeway" as FullJid,
     requests: {
-      async request({ from, to }) {
+      async requestAll({ from, to }) {
         asked.push(`${from} ${to}`);
         const photo = xml("PHOTO", {}, xml("BINVAL", {}, Buffer.from("a face").toString("base64")));
-        return xml("iq", { type: "result" }, xml("vCard", { xmlns: NS.vcard }, photo));
+        const result = xml("iq", { type: "result" }, xml("vCard", { xmlns: NS.vcard }, photo));
+        return { result, messages: [] };
       },
     },
     store,

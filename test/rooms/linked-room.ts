@@ -5,28 +5,19 @@ import type { Attempt } from "../../src/bridge/from-xmpp.ts";
 import { createMessageParts } from "../../src/bridge/message-parts.ts";
 import { createRoomStates } from "../../src/bridge/room-state.ts";
 import { txnId } from "../../src/bridge/txn-id.ts";
-import { createHttp } from "../../src/http/client.ts";
-import { createAddresses } from "../../src/mapping/addresses.ts";
-import { createMatrixClient } from "../../src/matrix/client.ts";
 import { type MatrixEvent, parseEvent } from "../../src/matrix/event.ts";
 import { type EventId, localpartOf, type RoomId, type UserId } from "../../src/matrix/ids.ts";
 import { createRoomMessages } from "../../src/rooms/messages.ts";
 import type { RoomLink } from "../../src/store/room-records.ts";
-import { openSqliteStore } from "../../src/store/sqlite.ts";
-import { createXmppClient } from "../../src/xmpp/client.ts";
 import { type BareJid, type FullJid, fullJid, type Jid, resourceOf } from "../../src/xmpp/jid.ts";
 import { NS } from "../../src/xmpp/namespaces.ts";
 import { createIqRequests } from "../../src/xmpp/requests.ts";
-import { copyOf, type Element, errorReply, parseStanza, serialize, xml } from "../../src/xmpp/stanza.ts";
-import { startFakeHomeserver } from "../support/fake-homeserver.ts";
-import { startFakeServer } from "../support/fake-server.ts";
-import { createLogLines } from "../support/log-lines.ts";
+import { copyOf, type Element, errorReply, serialize, xml } from "../../src/xmpp/stanza.ts";
+import { component, botJid as listener, setEdges } from "./edges.ts";
 
 export const muc = "verona@conference.xmpp.test" as BareJid;
-const component = "bridge.xmpp.test" as BareJid;
 export const juliet = "@juliet:hs.test" as UserId;
 export const julietsPuppet = "juliet%hs.test@bridge.xmpp.test/matrix" as FullJid;
-const listener = "bridge.xmpp.test/causeway" as FullJid;
 const romeosKey = "occupant-1";
 
 /** Without what is the same in every stanza of ours. */
@@ -36,43 +27,20 @@ export const told = (stanza: Element | undefined): string =>
     .map((child) => serialize(child))
     .join("");
 
-export async function setLinkedRoom(t: TestContext, mode: RoomLink["mode"] = "puppets") {
-  const homeserver = await startFakeHomeserver();
+export async function setLinkedRoom(
+  t: TestContext,
+  mode: RoomLink["mode"] = "puppets",
+  reflectsWithinMs = 200,
+) {
   const heard: Element[] = [];
   const refusals: { type: string; condition: string }[] = [];
-  const server = await startFakeServer(async ({ body }) => {
-    const stanza = parseStanza(body);
+  const { homeserver, store, addresses, matrix, xmpp, log, lines } = await setEdges(t, (stanza) => {
     const refusal = stanza.name === "message" || stanza.name === "iq" ? refusals.shift() : undefined;
-    const answer = (reply: Element) => ({
-      status: 200,
-      headers: { "content-type": "application/xmpp+xml" },
-      body: serialize(reply),
-    });
     heard.push(stanza);
-    if (refusal) return answer(errorReply(stanza, refusal));
+    if (refusal) return errorReply(stanza, refusal);
     const { from, to, id } = stanza.attrs;
-    return stanza.name === "iq"
-      ? answer(xml("iq", { type: "result", from: to, to: from, id }))
-      : { status: 202 };
+    return stanza.name === "iq" ? xml("iq", { type: "result", from: to, to: from, id }) : undefined;
   });
-  const http = (baseUrl: string) => createHttp({ baseUrl, headers: {}, maxInFlight: 4, timeoutMs: 5000 });
-  const [homeserverHttp, prosodyHttp] = [http(homeserver.url), http(`${server.url}/rest`)];
-  const store = openSqliteStore({ path: ":memory:", now: Date.now });
-  t.after(async () => {
-    for (const one of [homeserverHttp, prosodyHttp]) one.close();
-    await Promise.all([homeserver.close(), server.stop(), store.close()]);
-  });
-
-  const addresses = createAddresses({
-    homeserverDomain: "hs.test",
-    component,
-    userPrefix: "_xmpp_",
-    digest: (text) => text,
-  });
-  const { asToken, appserviceId } = homeserver;
-  const matrix = createMatrixClient({ http: homeserverHttp, asToken, appserviceId, now: Date.now });
-  const xmpp = createXmppClient({ http: prosodyHttp, auth: undefined });
-  const { log, lines } = createLogLines();
   const person = homeserver.user("juliet");
   const roomId = person.createRoom() as RoomId;
   const enter = async (userId: UserId): Promise<void> => {
@@ -168,7 +136,7 @@ export async function setLinkedRoom(t: TestContext, mode: RoomLink["mode"] = "pu
       return matrix.send(ghost, room, "m.room.message", made, txnId(cause, `${ghost} ${part}`), sentAt);
     },
     matters: () => true,
-    reflectsWithinMs: 200,
+    reflectsWithinMs,
     converse: async (message, userId, jid) => void conversed.push({ message, userId, jid }),
     now: Date.now,
     log,

@@ -95,13 +95,17 @@ test("Juliet's replies, reactions and retractions name what the room calls the m
 });
 
 test("what Juliet does to her message at once waits until the room has given it back", async (t) => {
-  const { say, reflect, heard } = await setLinkedRoom(t);
+  const { say, reflect, heard } = await setLinkedRoom(t, "puppets", 20_000);
   const { id, stanzas } = await say("m.room.message", text("Ay me!"));
   const reacting = say("m.reaction", relation("m.annotation", id, { key: "🌹" }));
-  await new Promise(setImmediate);
-  assert.equal(heard.length, 1);
+  // What begins later and has to wait for nothing is done first.
+  await say("m.room.message", text("O Romeo"));
+  assert.deepEqual(
+    heard.map((stanza) => stanza.getChildText("body")),
+    ["Ay me!", "O Romeo"],
+  );
   await reflect(stanzas[0], "Juliet", "a1");
-  assert.equal((await reacting).stanzas[0]?.getChild("reactions")?.attrs.id, "a1");
+  assert.equal((await reacting).stanzas.at(-1)?.getChild("reactions")?.attrs.id, "a1");
 });
 
 test("Romeo's replies, corrections, reactions and retractions find their message, and nobody else's do", async (t) => {
@@ -264,6 +268,24 @@ test("a refusal that comes later is told once, as an answer to the message", asy
   );
 });
 
+test("a file with a caption that was said by somebody who had lost their place is not said to be undelivered", async (t) => {
+  const { say, messages, link, attempt, seen, heard } = await setLinkedRoom(t);
+  const file = { msgtype: "m.file", body: "See", filename: "a.txt", url: "mxc://hs.test/a" };
+  const { stanzas } = await say("m.room.message", file);
+  const refusals = stanzas.map(({ attrs: { id } }) =>
+    xml(
+      "message",
+      { type: "error", from: muc, to: julietsPuppet, id },
+      xml("error", { type: "cancel" }, xml("not-acceptable", { xmlns: NS.stanzaErrors })),
+    ),
+  );
+  assert.equal(refusals.length, 2);
+  for (const refusal of refusals) await messages.onError(link, refusal, attempt());
+  assert.deepEqual([heard.length, seen()], [4, []]);
+  for (const refusal of refusals.slice(1)) await messages.onError(link, refusal, attempt());
+  assert.equal(seen().length, 1);
+});
+
 test("after an attempt that may have had its effect, only what has not come back is said again", async (t) => {
   const { say, reflect, deliver } = await setLinkedRoom(t);
   const first = await say("m.room.message", text("Ay me!"));
@@ -343,4 +365,13 @@ test("a subject is the room's, and an occupant's private message a conversation 
   assert.deepEqual(await way(), { from: julietsPuppet, to: `${muc}/Montague` });
   await store.occupants.save({ ...occupant, isIn: false });
   await assert.rejects(way, /Romeo is not in verona@conference\.xmpp\.test now/);
+});
+
+test("in relay mode a name is somebody else's only while they are there", async (t) => {
+  const { say, store, person, roomId } = await setLinkedRoom(t, "relay");
+  person.send(roomId, "m.room.member", { membership: "join", displayname: "Romeo" }, juliet);
+  const said = async () => (await say("m.room.message", text("Ay me!"))).stanzas[0]?.getChildText("body");
+  assert.equal(await said(), `Romeo (${juliet}): Ay me!`);
+  for (const one of await store.occupants.inMuc(muc)) await store.occupants.save({ ...one, isIn: false });
+  assert.equal(await said(), "Romeo: Ay me!");
 });

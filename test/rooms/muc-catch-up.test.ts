@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NoAnswerError } from "../../src/http/client.ts";
+import { occupantPresence } from "../../src/mapping/muc-presence.ts";
 import type { PuppetsDeps } from "../../src/rooms/puppets.ts";
-import { StanzaRefusedError } from "../../src/xmpp/client.ts";
+import { IqTimeoutError, StanzaRefusedError } from "../../src/xmpp/client.ts";
 import { NS } from "../../src/xmpp/namespaces.ts";
 import { type Element, xml } from "../../src/xmpp/stanza.ts";
 import { botJid, muc, setMucRoom } from "./muc-room.ts";
@@ -31,13 +32,18 @@ const valueIn = (query: Element, name: string) =>
   query.getChild("set", NS.resultSet)?.getChildText(name) ?? undefined;
 
 /** An archive of messages that are called 1, 2, 3… */
-function archiveOf(count: number, more: { kept?: number; isRemote?: boolean } = {}) {
-  const { kept = 1, isRemote = false } = more;
+function archiveOf(
+  count: number,
+  more: { kept?: number; isRemote?: boolean; errors?: Error[]; infoErrors?: Error[] } = {},
+) {
+  const { kept = 1, isRemote = false, errors = [], infoErrors = [] } = more;
   const asked: string[] = [];
   const requestAll: PuppetsDeps["requests"]["requestAll"] = async ({ payload }) => {
     const [after, before] = [valueIn(payload, "after"), valueIn(payload, "before")];
     const max = Number(valueIn(payload, "max"));
     asked.push(after !== undefined ? `after ${after}` : before !== undefined ? `before ${before}` : "since");
+    const error = errors.shift();
+    if (error) throw error;
     if (after !== undefined && Number(after) < kept) {
       throw new StanzaRefusedError({ type: "modify", condition: "item-not-found" });
     }
@@ -66,8 +72,11 @@ function archiveOf(count: number, more: { kept?: number; isRemote?: boolean } = 
     {
       requests: {
         requestAll,
-        request: async () =>
-          xml("iq", {}, xml("query", { xmlns: NS.discoInfo }, xml("feature", { var: NS.mam }))),
+        async request() {
+          const error = infoErrors.shift();
+          if (error) throw error;
+          return xml("iq", {}, xml("query", { xmlns: NS.discoInfo }, xml("feature", { var: NS.mam })));
+        },
       },
     },
   );
@@ -181,4 +190,48 @@ test("a message that cannot be delivered is left out, and what may pass is tried
   await room.puppets.caughtUp(link);
   assert.deepEqual(taken, ["no 1", "no 3", "no 4"]);
   await room.puppets.stop();
+});
+
+test("a broken archive holds up no room for longer than a few attempts, although each of them begins with the bot's arrival", async () => {
+  const room = archiveOf(9, { errors: Array.from({ length: 9 }, () => new IqTimeoutError()) });
+  room.links.set(muc, { ...room.link, archiveId: "7" });
+  const arrival = occupantPresence(botJid, {
+    room: muc,
+    nick: "Causeway",
+    isUnavailable: false,
+    affiliation: "none",
+    role: "participant",
+    statuses: new Set([110]),
+  });
+  room.puppets.hear(arrival);
+  const attempt = () => room.puppets.onPresence(room.link, botJid, arrival);
+  for (let times = 0; times < 3; times += 1) await assert.rejects(attempt(), IqTimeoutError);
+  await attempt();
+  assert.equal(room.asked.length, 4);
+});
+
+test("a homeserver that is away for long costs nothing of what the archive has", async () => {
+  const room = archiveOf(9);
+  let isDown = true;
+  const taken: string[] = [];
+  const onArchived = async (_: unknown, message: Element) => {
+    if (isDown) throw new NoAnswerError("ECONNREFUSED", false, undefined);
+    taken.push(message.getChildText("body") ?? "");
+  };
+  const { puppets, links, link } = setMucRoom({}, { requests: room.requests, onArchived });
+  links.set(muc, { ...link, archiveId: "7" });
+  await puppets.start();
+  for (let times = 0; times < 9; times += 1) await assert.rejects(puppets.caughtUp(link), NoAnswerError);
+  isDown = false;
+  await puppets.caughtUp(link);
+  assert.deepEqual(taken, ["no 8", "no 9"]);
+  await puppets.stop();
+});
+
+test("a room that did not say what it offers when the bot came is asked again, and not taken for one without archive", async () => {
+  const room = archiveOf(9, { infoErrors: [new IqTimeoutError()] });
+  room.links.set(muc, { ...room.link, archiveId: "7" });
+  await room.puppets.ensureBot(room.link);
+  await room.settled();
+  assert.deepEqual(numbers(room.events), [8, 9]);
 });

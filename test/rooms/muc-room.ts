@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { createAddresses } from "../../src/mapping/addresses.ts";
 import { occupantPresence } from "../../src/mapping/muc-presence.ts";
 import type { RoomId, UserId } from "../../src/matrix/ids.ts";
+import { createMucInfos } from "../../src/rooms/muc-infos.ts";
 import { createPuppets, type PuppetsDeps } from "../../src/rooms/puppets.ts";
 import type { RoomLink } from "../../src/store/room-records.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
@@ -38,6 +39,10 @@ export function setMucRoom(members: Record<string, string> = {}, more: Partial<P
   const links = new Map([[muc, link]]);
   const occupants = new Map<string, string>();
   const sent: Element[] = [];
+  /** What the room waits for before it deals with what somebody sends, by JID. */
+  const doors = new Map<string, Promise<void>>();
+  /** What becomes of the next presences. */
+  const troubles: Error[] = [];
   const events: string[] = [];
   /** What the room answers to entering, by JID or nick: a condition. */
   const refusals = new Map<string, string>();
@@ -83,6 +88,9 @@ export function setMucRoom(members: Record<string, string> = {}, more: Partial<P
   const send = async (stanza: Element): Promise<undefined> => {
     sent.push(stanza);
     const { from, to, type } = stanza.attrs;
+    await doors.get(from);
+    const trouble = troubles.shift();
+    if (trouble) throw trouble;
     if (type === "unavailable") return void leave(from);
     const nick = resourceOf(to) ?? "";
     const isTaken = [...occupants].some(([jid, other]) => other === nick && jid !== from);
@@ -94,6 +102,11 @@ export function setMucRoom(members: Record<string, string> = {}, more: Partial<P
     const answer = answers.get(payload.getNS() ?? "");
     if (!answer) throw new StanzaRefusedError({ type: "cancel", condition: "service-unavailable" });
     return xml("iq", { type: "result" }, await answer(payload));
+  };
+  const component = "bridge.xmpp.test" as BareJid;
+  const requests = more.requests ?? {
+    request,
+    requestAll: async (iq) => ({ result: await request(iq), messages: [] }),
   };
   const log = createLogLines();
   const memberMap = new Map(
@@ -112,7 +125,7 @@ export function setMucRoom(members: Record<string, string> = {}, more: Partial<P
       userPrefix: "_xmpp_",
       digest: () => "",
     }),
-    component: "bridge.xmpp.test" as BareJid,
+    component,
     links: {
       all: () => [...links.values()],
       ofMuc: (jid) => links.get(jid),
@@ -126,7 +139,8 @@ export function setMucRoom(members: Record<string, string> = {}, more: Partial<P
     profileOf: async () => undefined,
     photoHashOf: async () => undefined,
     xmpp: { send },
-    requests: { request, requestAll: async (iq) => ({ result: await request(iq), messages: [] }) },
+    infos: createMucInfos({ component, requests }),
+    requests,
     async onKicked(_, userId, { isBan, reason }) {
       events.push(`${isBan ? "banned" : "kicked"} ${userId}: ${reason}`);
     },
@@ -149,6 +163,9 @@ export function setMucRoom(members: Record<string, string> = {}, more: Partial<P
     links,
     puppets,
     members: memberMap,
+    requests,
+    troubles,
+    doors,
     occupants,
     refusals,
     answers,

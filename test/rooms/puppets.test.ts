@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UndeliverableError } from "../../src/bridge/failure.ts";
+import { NoAnswerError } from "../../src/http/client.ts";
 import { occupantPresence } from "../../src/mapping/muc-presence.ts";
 import { StanzaRefusedError } from "../../src/xmpp/client.ts";
 import type { FullJid } from "../../src/xmpp/jid.ts";
@@ -258,4 +259,37 @@ test("whom a room that answers the bot does not answer is told so, and holds up 
     throw new StanzaRefusedError({ type: "wait", condition: "remote-server-timeout" });
   });
   await assert.rejects(room.puppets.ensure(room.link, juliet), StanzaRefusedError);
+});
+
+test("who could not be taken out of a room at once is taken out by the next attempt", async () => {
+  const room = setMucRoom({ [juliet]: "Juliet" });
+  await room.puppets.ensure(room.link, juliet);
+  room.troubles.push(new NoAnswerError("ECONNREFUSED", false, undefined));
+  await assert.rejects(room.puppets.leave(room.link, juliet), NoAnswerError);
+  await room.puppets.leave(room.link, juliet, "Farewell");
+  await room.settled();
+  assert.deepEqual(nicksIn(room), ["Causeway"]);
+  assert.equal(await room.store.puppets.of(muc, juliet), undefined);
+});
+
+test("whom the room does not let go as it does not know them is out", async () => {
+  const room = setMucRoom({ [juliet]: "Juliet" });
+  await room.puppets.ensure(room.link, juliet);
+  room.troubles.push(new StanzaRefusedError({ type: "cancel", condition: "item-not-found" }));
+  await room.puppets.leave(room.link, juliet);
+  assert.equal(await room.store.puppets.of(muc, juliet), undefined);
+});
+
+test("who is asked in once more while they enter is no stranger to the bot that hears of it first", async () => {
+  const asked = Promise.withResolvers<void>();
+  const room = setMucRoom({ [juliet]: "Juliet" });
+  await room.puppets.ensureBot(room.link);
+  room.doors.set(jidOf(juliet), asked.promise);
+  const entering = room.puppets.ensure(room.link, juliet);
+  await waitFor(() => room.asked().includes(`${jidOf(juliet)} ${muc}/Juliet`), "her to ask");
+  const again = room.puppets.enter(room.link, juliet);
+  assert.equal(room.puppets.isOwn(muc, { nick: "Juliet" }), true);
+  asked.resolve();
+  await Promise.all([entering, again]);
+  assert.deepEqual(nicksIn(room), ["Causeway", "Juliet"]);
 });

@@ -28,6 +28,7 @@ export function createFakeMuc(jid: string, options: FakeMucOptions, hand: (stanz
   const occupants = new Map<string, FakeOccupant>();
   let subject = "";
   const idOf = (of: string): string => `id-of-${bareOf(of as Jid)}`;
+  const shownJid = (of: string) => (features.includes("muc_nonanonymous") ? { jid: of } : {});
 
   const presence = (
     to: FakeOccupant,
@@ -42,7 +43,7 @@ export function createFakeMuc(jid: string, options: FakeMucOptions, hand: (stanz
       xml(
         "x",
         { xmlns: `${muc}#user` },
-        xml("item", { affiliation, role, ...more.item }, ...(more.children ?? [])),
+        xml("item", { affiliation, role, ...shownJid(of), ...more.item }, ...(more.children ?? [])),
         ...[...statuses, ...(to.nick === nick ? ["110"] : [])].map((code) => xml("status", { code })),
       ),
     );
@@ -155,9 +156,9 @@ export function createFakeMuc(jid: string, options: FakeMucOptions, hand: (stanz
       occupants.set(next, { ...who, nick: next });
       tell((to) => presence(to, { ...who, nick: next }, []));
     },
-    say: (nick: string, body: string, id: string = randomUUID()): void => {
+    say: (nick: string, body: string, id: string = randomUUID(), more: Element[] = []): void => {
       const who = occupants.get(nick);
-      if (who) say(who, xml("message", { id }, xml("body", {}, body)));
+      if (who) say(who, xml("message", { id }, xml("body", {}, body), ...more));
     },
     /** The room is no more. */
     destroy(attrs: Record<string, string> = {}): void {
