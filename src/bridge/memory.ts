@@ -4,7 +4,7 @@ import { referencesOfEvent } from "../mapping/references.ts";
 import type { MatrixClient } from "../matrix/client.ts";
 import { type Content, isObject, type MatrixEvent, readString } from "../matrix/event.ts";
 import { type EventId, parseEventId, type UserId } from "../matrix/ids.ts";
-import type { Messages, StoredMessage } from "../store/store.ts";
+import type { Messages, StoredMessage } from "../store/message-records.ts";
 import type { BareJid, Jid } from "../xmpp/jid.ts";
 import type { Conversation } from "./conversation.ts";
 
@@ -40,7 +40,7 @@ export const unrelated = {
 } satisfies Partial<StoredMessage>;
 
 /** Key in the content of an event for what XMPP calls it, so that it can be found again. */
-const idsKey = "causeway.xmpp";
+export const idsKey = "causeway.xmpp";
 
 type StanzaIds = Pick<StoredMessage, "messageId" | "originId" | "stanzaId" | "part">;
 

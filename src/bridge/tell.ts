@@ -13,12 +13,20 @@ import { UndeliverableError } from "./failure.ts";
 /** A JID for people: nobody should have to read the key of an occupant. */
 export const inWords = (jid: Jid): string => (isFullJid(jid) ? `this occupant of ${bareOf(jid)}` : jid);
 
-/** A notice in the room, as a reply to the message that it is about. */
-export function notDelivered(to: Jid, sentence: string, detail: string | undefined, about: EventId): Content {
+/**
+ * A notice in the room, as a reply to the message that it is about.
+ * @param to in words.
+ */
+export function notDelivered(
+  to: string,
+  sentence: string,
+  detail: string | undefined,
+  about: EventId,
+): Content {
   const remark = detail && !sentence.includes(detail) ? ` (“${detail}”)` : "";
   return {
     msgtype: "m.notice",
-    body: `Your message was not delivered to ${inWords(to)}. ${sentence}${remark}`,
+    body: `Your message was not delivered to ${to}. ${sentence}${remark}`,
     "m.relates_to": { "m.in_reply_to": { event_id: about } },
   };
 }
@@ -28,6 +36,8 @@ export interface TellDeps {
   directRooms: DirectRooms;
   /** The room of an XMPP service that a Matrix room is linked with. */
   mucOf(roomId: RoomId): BareJid | undefined;
+  /** Who speaks for the XMPP users that have entered a Matrix room; undefined where none have. */
+  hostOf(roomId: RoomId): Promise<UserId | undefined>;
   isMuc(jid: BareJid): boolean;
 }
 
@@ -41,24 +51,29 @@ function rareCause({ type, room_id: roomId }: MatrixEvent, error: unknown): stri
 }
 
 /** The jobs that tell about one that is given up; none where nobody waits for word of it. */
-export function createFollowUps({ addresses, directRooms, mucOf, isMuc }: TellDeps) {
-  /** Who could not be reached, and who says so. */
-  const farSideOf = async (roomId: RoomId): Promise<{ jid: Jid; ghost: UserId } | undefined> => {
+export function createFollowUps({ addresses, directRooms, mucOf, hostOf, isMuc }: TellDeps) {
+  /** Who could not be reached, in words, and who says so; undefined where that is not to be said. */
+  const farSideOf = async (event: MatrixEvent): Promise<{ to: string; ghost: UserId } | undefined> => {
+    const { room_id: roomId, sender, type, state_key: stateKey } = event;
+    const isOurs = sender === addresses.botUserId || addresses.isGhost(sender);
+    if (isOurs || type === "m.room.member") return undefined;
     const muc = mucOf(roomId);
-    if (muc) return { jid: muc, ghost: addresses.botUserId };
+    if (muc) return { to: muc, ghost: addresses.botUserId };
+    const host = await hostOf(roomId);
+    if (host) return stateKey === undefined ? { to: "those who are here from XMPP", ghost: host } : undefined;
     const room = await directRooms.ofRoom(roomId);
-    return room && { jid: room.jid, ghost: addresses.ghostOf(room.jid) };
+    return room && { to: inWords(room.jid), ghost: addresses.ghostOf(room.jid) };
   };
 
   const ofEvent = async (event: MatrixEvent, told: string, failure: Failure, error: unknown) => {
     const { room_id: roomId, event_id: about, type } = event;
-    const room = await farSideOf(roomId);
-    if (!room || type === "m.room.member") return [];
+    const room = await farSideOf(event);
+    if (!room) return [];
     const detail = error instanceof StanzaRefusedError ? error.error.text : undefined;
     const content =
       type === "m.room.redaction"
         ? { msgtype: "m.notice", body: `This was removed here only. ${failure.sentence}` }
-        : notDelivered(room.jid, failure.sentence, detail, about);
+        : notDelivered(room.to, failure.sentence, detail, about);
     const lane = `tell ${roomId}`;
     const work = { kind: "notice", roomId, ghost: room.ghost, content } as const;
     const rare = rareCause(event, error);

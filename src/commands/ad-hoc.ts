@@ -1,6 +1,8 @@
 /** Commands as forms: XEP-0050 1.3 (Ad-Hoc Commands) with XEP-0004 2.13 (Data Forms). */
-import { setTimeout as delay } from "node:timers/promises";
+import { within } from "../bridge/within.ts";
 import { sameSecret } from "../http/credentials.ts";
+import { type ReadForm, readForm } from "../mapping/data-forms.ts";
+import type { Log } from "../ops/log.ts";
 import { type BareJid, bareOf, type Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { type Element, errorReply, readChild, xml } from "../xmpp/stanza.ts";
@@ -21,6 +23,7 @@ export interface AdHocDeps {
   sign: (text: string) => string;
   /** How long a form waits for its answer. */
   patienceMs?: number;
+  log: Log;
 }
 
 export interface AdHoc {
@@ -53,18 +56,12 @@ const formOf = ({ name, summary, fields }: Command, args: Args): Element =>
     ...fields.map((field) => fieldElement(field, args)),
   );
 
-function readForm(form: Element, { fields }: Command): Args {
-  const given = form.getChildren("field").map((field): [string, string] => {
-    const text = field.getChildText("value") ?? "";
-    return [String(field.attrs.var), text.trim()];
-  });
-  const values = new Map(given);
-  return Object.fromEntries(fields.map(({ name }) => [name, values.get(name) || undefined]));
-}
+const argsIn = ({ values }: ReadForm, { fields }: Command): Args =>
+  Object.fromEntries(fields.map(({ name }) => [name, values.get(name)?.[0]?.trim() || undefined]));
 
 /** A client may cancel the form alone (XEP-0004 §3.1). */
-const isCancelled = (action: string | undefined, form: Element | undefined): boolean =>
-  action === "cancel" || form?.attrs.type === "cancel";
+const isCancelled = (action: string | undefined, form: ReadForm | undefined): boolean =>
+  action === "cancel" || form?.type === "cancel";
 
 /** The first line as a note, which every client shows; the others as a field of a result. */
 function resultOf({ text, failed }: Reply): Element[] {
@@ -96,13 +93,14 @@ function refusal(request: Element, type: string, condition: string, detail?: str
 }
 
 export function createAdHoc(deps: AdHocDeps): AdHoc {
-  const { commands, callerOf, mayAsk, tell, newId, sign, patienceMs = 10_000 } = deps;
+  const { commands, callerOf, mayAsk, tell, newId, sign, log, patienceMs = 10_000 } = deps;
   /** Other servers may take their time to answer what a command asks them; clients do not wait for long. */
   const inTime = async (running: Promise<Reply>, jid: Jid): Promise<Reply> => {
-    const late = Symbol("late");
-    const first = await Promise.race([running, delay(patienceMs, late, { ref: false })]);
-    if (first !== late) return first as Reply;
-    void running.then(({ text }) => tell(jid, text)).catch(() => undefined);
+    const reply = await within(patienceMs, running);
+    if (reply) return reply;
+    running
+      .then(({ text }) => tell(jid, text))
+      .catch((error) => log.warn("the outcome of a command was not told", { to: jid, error }));
     return { text: "This takes a while; the outcome comes as a message." };
   };
 
@@ -131,7 +129,7 @@ export function createAdHoc(deps: AdHocDeps): AdHoc {
     const { node, sessionid, action } = payload.attrs;
     const command = commands.allowed(caller).find((candidate) => nodeOf(candidate) === node);
     if (!command) return refusal(request, "cancel", "item-not-found");
-    const form = readChild(payload, NS.dataForm, "x");
+    const form = readForm(payload);
     const isOpen = sessionid === undefined && !form && command.fields.length > 0;
     const lacksForm = sessionid !== undefined && !form && action !== "cancel";
     const fault = faultIn(request, payload) ?? (lacksForm ? "bad-payload" : undefined);
@@ -144,7 +142,7 @@ export function createAdHoc(deps: AdHocDeps): AdHoc {
       return xml("iq", { type: "result", from: to, to: from, id }, xml("command", about, ...children));
     };
     if (isCancelled(action, form)) return reply("canceled");
-    const args = form ? readForm(form, command) : {};
+    const args = form ? argsIn(form, command) : {};
     const missing = missingIn(command, args);
     if (isOpen || missing.length > 0) {
       const complaint = isOpen ? [] : [xml("note", { type: "error" }, `Missing: ${missing.join(", ")}`)];

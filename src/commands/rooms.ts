@@ -113,7 +113,7 @@ export function createRoomCommands(deps: RoomCommandsDeps): Command[] {
 
   const leaveOnXmpp = async (jid: BareJid, { roomId }: RoomTarget): Promise<Reply> => {
     const own = (await deps.guests.all()).filter(
-      (guest) => bareOf(guest.jid) === jid && (roomId === undefined || guest.roomId === roomId),
+      (guest) => bareOf(guest.jid) === jid && guest.roomId === roomId,
     );
     if (own.length === 0) throw new CommandRefusal("You are not in that room through this bridge.");
     for (const guest of own) await deps.leaveAs(guest);

@@ -1,5 +1,5 @@
 /** The command that says what an address of one network is on the other. */
-import { setTimeout as delay } from "node:timers/promises";
+import { within } from "../bridge/within.ts";
 import type { Addresses } from "../mapping/addresses.ts";
 import { type Description, describe, softwareOf } from "../mapping/descriptions.ts";
 import type { Profile } from "../matrix/client.ts";
@@ -41,13 +41,6 @@ const malformed: Reply = {
 /** In milliseconds; whoever asks by a form waits for the answer. */
 const patience = 6000;
 
-const inTime = async <T>(answer: Promise<T>): Promise<T> => {
-  const late = delay(patience, undefined, { ref: false }).then(() => {
-    throw new Error("no answer in time");
-  });
-  return Promise.race([answer, late]);
-};
-
 const kindOf = (found: Description | undefined): string | undefined =>
   found && (found.kind ?? "an XMPP entity");
 
@@ -60,11 +53,13 @@ export function createWhois(deps: WhoisDeps): Command {
 
   const aboutJid = async (jid: BareJid): Promise<Reply> => {
     const [info, version] = await Promise.allSettled([
-      inTime(deps.ask(jid, xml("query", { xmlns: NS.discoInfo }))),
-      inTime(deps.ask(domainOf(jid) as BareJid, xml("query", { xmlns: NS.version }))),
+      within(patience, deps.ask(jid, xml("query", { xmlns: NS.discoInfo }))),
+      within(patience, deps.ask(domainOf(jid) as BareJid, xml("query", { xmlns: NS.version }))),
     ]);
-    const found: Description | undefined = info.status === "fulfilled" ? describe(info.value) : undefined;
-    const software = version.status === "fulfilled" ? softwareOf(version.value) : undefined;
+    const answerOf = (settled: typeof info) => (settled.status === "fulfilled" ? settled.value : undefined);
+    const [described, versioned] = [answerOf(info), answerOf(version)];
+    const found: Description | undefined = described && describe(described);
+    const software = versioned && softwareOf(versioned);
     const refused = info.status === "rejected" && info.reason instanceof StanzaRefusedError;
     const name = found?.name ? ` (“${found.name}”)` : "";
     // Most servers say nothing of an account to those who are not in its roster, whether it exists or not.

@@ -1,8 +1,10 @@
 /** Who may use the bridge, and which rooms: `permissions`, by the most specific entry that fits, and `rooms.access`. */
 import type { Config } from "./schema.ts";
 
-export type Level = Config["permissions"][string];
-export type Permissions = Config["permissions"];
+export const levels = ["block", "user", "admin"] as const;
+export type Level = (typeof levels)[number];
+/** By MXID, JID, domain or "*". */
+export type Permissions = Record<string, Level>;
 type RoomRules = Config["rooms"];
 
 /** Whether somebody of that level may open the portal of an XMPP room, link one, or enter Matrix rooms from XMPP. */
@@ -36,25 +38,25 @@ export function applyBlocks(
   blocked: readonly string[],
 ): void {
   for (const pattern of Object.keys(permissions)) delete permissions[pattern];
-  const patterns = new Set(blocked.map(canonical));
-  for (const pattern of patterns) permissions[pattern] = "block";
-  for (const [pattern, level] of Object.entries(configured)) {
-    if (!patterns.has(canonical(pattern))) permissions[pattern] = level;
-  }
+  Object.assign(permissions, configured);
+  for (const pattern of blocked) permissions[canonical(pattern)] = "block";
 }
+
+/** A list as it is written, in the one form in which the others here look at it; of two alike the first counts. */
+export const canonicalList = (written: Permissions): Permissions =>
+  Object.fromEntries(
+    Object.entries(written)
+      .reverse()
+      .map(([pattern, level]) => [canonical(pattern), level]),
+  );
 
 /**
  * An address itself counts before its bare JID, that before its domain, and that before "*". Where nothing fits the
  * answer is "block": a list without "*" is the list of those who are let in.
  * @param address an MXID, a JID of any kind or a domain.
  */
-export function levelOf(permissions: Config["permissions"], address: string): Level {
-  const entries = Object.entries(permissions);
-  for (const wanted of patternsFor(address)) {
-    const fitting = entries.find(([pattern]) => canonical(pattern) === wanted);
-    if (fitting) return fitting[1];
-  }
-  return "block";
+export function levelOf(permissions: Permissions, address: string): Level {
+  return entryFor(permissions, [...patternsFor(address), "*"]) ?? "block";
 }
 
 /**
@@ -62,14 +64,19 @@ export function levelOf(permissions: Config["permissions"], address: string): Le
  * the room decides, and mostly it tells nobody who they are, so that a list of those who may use the bridge cannot name them.
  */
 export function isShutOut(permissions: Permissions, address: string): boolean {
-  return levelOf({ ...permissions, "*": "user" }, address) === "block";
+  return entryFor(permissions, patternsFor(address)) === "block";
+}
+
+function entryFor(permissions: Permissions, patterns: readonly string[]): Level | undefined {
+  const fitting = patterns.find((pattern) => Object.hasOwn(permissions, pattern));
+  return fitting === undefined ? undefined : permissions[fitting];
 }
 
 function patternsFor(address: string): string[] {
   const whole = canonical(address);
-  if (whole.startsWith("@")) return [whole, domainOfMxid(whole), "*"];
+  if (whole.startsWith("@")) return [whole, domainOfMxid(whole)];
   const bare = bareOf(whole);
-  return [whole, bare, bare.slice(bare.indexOf("@") + 1), "*"];
+  return [whole, bare, bare.slice(bare.indexOf("@") + 1)];
 }
 
 /** An entry in one form: JIDs and domains compare without regard to case, resources and localparts of MXIDs with it. */

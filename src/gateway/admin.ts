@@ -29,7 +29,7 @@ export interface AdminDeps {
   powerLevels: PowerTable;
   matrix: Pick<MatrixClient, "ban" | "kick" | "setState" | "unban">;
   /** Invites somebody, as the one who asks, and tells those on XMPP. @throws IqRefusal, MatrixError. */
-  invite(question: Question, userId: UserId, jid: BareJid, reason: string | undefined): Promise<void>;
+  invite(question: Question, jid: BareJid, reason: string | undefined): Promise<void>;
 }
 
 export interface Admin {
@@ -149,7 +149,7 @@ export function createAdmin(deps: AdminDeps): Admin {
         continue;
       }
       const jid = await bareJidOf(room, userId);
-      if (jid) await invite(question, userId, jid, reason);
+      if (jid) await invite(question, jid, reason);
     }
   };
 

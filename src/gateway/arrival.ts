@@ -43,6 +43,7 @@ export interface ArrivalDeps {
 
 interface Entry {
   stanza: Element;
+  cause: string;
   jid: FullJid;
   address: BareJid;
   nick: string;
@@ -136,7 +137,7 @@ export function createArrival(deps: ArrivalDeps) {
   };
 
   const enterRoom = async (entry: Entry): Promise<void> => {
-    const { stanza, jid, address, ghost, target } = entry;
+    const { stanza, cause, jid, address, ghost, target } = entry;
     const { roomId } = target;
     const [room, roster] = [rooms.of(roomId), await rooms.roster(roomId)];
     if (room.guests().length > 0) {
@@ -150,7 +151,7 @@ export function createArrival(deps: ArrivalDeps) {
     if (state.members.get(ghost)?.displayName !== nick) await membership.call(ghost, roomId, nick);
     const shownAs = roster.shown.get(ghost)?.nick;
     if (shownAs !== undefined && shownAs !== nick) {
-      await deps.occupancy.rename(roomId, ghost, nick, `${stanza.attrs.id} ${jid}`);
+      await deps.occupancy.rename(roomId, ghost, nick, cause);
     }
     roster.set(ghost, nick);
     await deps.welcome({ guest: { roomId, address, jid, nick, ghost }, stanza, wanted: entry.nick, state });
@@ -169,7 +170,7 @@ export function createArrival(deps: ArrivalDeps) {
   };
 
   /** @throws EntryRefusal. */
-  const check = async (stanza: Element): Promise<Entry> => {
+  const check = async (stanza: Element, cause: string): Promise<Entry> => {
     const [jid, address] = [stanza.attrs.from as FullJid, bareOf(stanza.attrs.to)];
     const nick = resourceOf(stanza.attrs.to) ?? "";
     const user = bareOf(jid);
@@ -183,13 +184,13 @@ export function createArrival(deps: ArrivalDeps) {
     await mayBeHosted(target.roomId);
     const ghost = addresses.ghostOf(user);
     mayComeToo(ghost, target.roomId);
-    return { stanza, jid, address, nick, ghost: await deps.ghosts.ensure(user), target };
+    return { stanza, cause, jid, address, nick, ghost: await deps.ghosts.ensure(user), target };
   };
 
   /** Lets them in, again too, or tells them why not. */
   return async (stanza: Element, attempt: Attempt): Promise<void> => {
     try {
-      await enter(await check(stanza));
+      await enter(await check(stanza, attempt.cause));
     } catch (error) {
       const refusal = refusalOf(error, deps.now() - (attempt.acceptedAt ?? deps.now()));
       if (!refusal) throw error;

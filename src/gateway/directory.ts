@@ -6,7 +6,7 @@ import type { MatrixClient } from "../matrix/client.ts";
 import { domainOf, type RoomId } from "../matrix/ids.ts";
 import type { PublicRoom } from "../matrix/rooms.ts";
 import { IqRefusal } from "../xmpp/iq-answer.ts";
-import { bareOf, type Jid, localOf } from "../xmpp/jid.ts";
+import { type BareJid, bareOf, type Jid, localOf } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import type { Found, SearchDeps } from "../xmpp/search.ts";
 import { type Element, readChild, xml } from "../xmpp/stanza.ts";
@@ -15,7 +15,7 @@ export interface DirectoryDeps {
   addresses: Pick<Addresses, "jidOfRoom">;
   matrix: Pick<MatrixClient, "publicRooms">;
   /** Whether an XMPP user may enter rooms at all. */
-  permits(jid: Jid): boolean;
+  permits(jid: BareJid): boolean;
   /** Whether rooms of the homeserver may be entered. */
   allowsServer(server: string): boolean;
   /** Whether it is a room of an XMPP service, which is to be entered there. */

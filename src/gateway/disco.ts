@@ -1,4 +1,5 @@
 /** What a hosted room tells of itself before anybody enters: service discovery, its picture, its members where all may see them. */
+import { within } from "../bridge/within.ts";
 import { hostedInfo, mucIdentity } from "../mapping/hosted-disco.ts";
 import type { MatrixClient } from "../matrix/client.ts";
 import { IqRefusal } from "../xmpp/iq-answer.ts";
@@ -26,18 +27,6 @@ const mostItems = 200;
 const pictureMs = 1000;
 const notFound = () =>
   new IqRefusal("cancel", "item-not-found", "There is no such room, or it is not for you.");
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 export function discoAnswers(deps: DiscoDeps): RoomAnswers {
   const { profileFor, pictureOf, matrix, avatars } = deps;

@@ -18,6 +18,7 @@ import type { Element } from "../xmpp/stanza.ts";
 import { createAbsence } from "./absence.ts";
 import { createArrival } from "./arrival.ts";
 import { createDeparture } from "./departure.ts";
+import { createFloods } from "./floods.ts";
 import { createHistory } from "./history.ts";
 import { createHostedRooms } from "./hosted-rooms.ts";
 import { createMemberEvents } from "./member-events.ts";
@@ -35,7 +36,7 @@ import { createTalk } from "./talk.ts";
 import { createTyping } from "./typing.ts";
 import { createWelcome } from "./welcome.ts";
 
-export interface GatewayDeps extends Omit<ServicesDeps, "rooms" | "onPicture"> {
+export interface GatewayDeps extends Omit<ServicesDeps, "rooms" | "onPicture" | "permits"> {
   component: BareJid;
   config: Config["rooms"];
   matrix: MatrixClient;
@@ -52,8 +53,12 @@ export interface GatewayDeps extends Omit<ServicesDeps, "rooms" | "onPicture"> {
 }
 
 export interface Gateway extends Traffic {
+  /** Whether an XMPP user may enter rooms at all. */
+  permits(jid: BareJid): boolean;
   /** Whether guests are in the room. */
   isHosted(roomId: RoomId): boolean;
+  /** Who speaks for the guests: the bot where it is in the room, else one of their ghosts; undefined without guests. */
+  hostOf(roomId: RoomId): Promise<UserId | undefined>;
   /** Whether an address is one of a Matrix room. */
   isRoom(jid: Jid): boolean;
   /** Answers an IQ of type get or set to a room or an occupant of one. */
@@ -81,6 +86,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const { lazyAbove, powerLevels, historyMessages } = config;
   const isRoom = (jid: Jid): boolean => addresses.roomOfJid(bareOf(jid)) !== undefined;
 
+  const permits = (jid: BareJid): boolean => mayOpen(config, levelOf(permissions, jid), "gateway");
   const onUnreachable = (guest: Guest): void => absence.begin(guest);
   const locks = createLocks();
   const originals = createOriginals();
@@ -92,27 +98,26 @@ export function createGateway(deps: GatewayDeps): Gateway {
     for (const roomId of rooms.hosted()) {
       const show = async (): Promise<void> => {
         if (!(await rooms.roster(roomId)).shown.has(userId)) return;
-        await occupancy.tell(roomId, userId, `picture ${userId}`);
+        await occupancy.tell(roomId, userId);
       };
       locks.run(roomId, show).catch((error) => log.info("a picture was not told", { room: roomId, error }));
     }
   };
-  const services = createServices({ ...deps, rooms, onPicture });
+  const services = createServices({ ...deps, rooms, permits, onPicture });
   const occupancy = createOccupancy({ rooms, pictures: services.pictures });
   const membership = createMembership(deps);
   const departure = createDeparture({ rooms, locks, occupancy, matrix, log });
   const absence = createAbsence({ rooms, locks, departure, store, graceMs, log });
   const leave = departure.leaveMatrix;
-  const floods = createRateLimit({ points: 60, seconds: 30 });
-  const shared = { ...deps, rooms, locks, occupancy, membership, leave, onUnreachable, floods };
-  const permits = (jid: BareJid): boolean => mayOpen(config, levelOf(permissions, jid), "gateway");
+  const isFlood = createFloods(now);
+  const shared = { ...deps, rooms, locks, occupancy, membership, leave, onUnreachable, isFlood };
   const history = createHistory({ matrix, messages: historyMessages, now });
   const enter = createArrival({
     ...shared,
     permits,
     allowsServer: (server) => isServiceAllowed(config.homeservers, server),
     maxRooms: config.maxPerUser,
-    welcome: createWelcome({ rooms, occupancy, history, known, lazyAbove }),
+    welcome: createWelcome({ rooms, occupancy, history, known, lazyAbove, log }),
     // Clients enter all their rooms as soon as they are there.
     entries: createRateLimit({ points: 3 * config.maxPerUser, seconds: 60 }),
   });
@@ -138,7 +143,14 @@ export function createGateway(deps: GatewayDeps): Gateway {
   };
 
   return {
+    permits,
     isHosted: rooms.isHosted,
+    async hostOf(roomId) {
+      const [guest] = rooms.guestsOf(roomId);
+      if (!guest) return undefined;
+      const { members } = await rooms.of(roomId).state();
+      return members.get(addresses.botUserId)?.membership === "join" ? addresses.botUserId : guest.ghost;
+    },
     isRoom,
     answerIq: async (request) => (isPing(request) ? answerPing(request, rooms) : services.answerIq(request)),
 
@@ -151,17 +163,20 @@ export function createGateway(deps: GatewayDeps): Gateway {
         await locks.run(guest.roomId, () => putOutBlocked(guest.roomId));
       if (stanza.name === "presence") return presences.handle(stanza, attempt);
       if (services.isInvitation(stanza)) return services.onInvitation(stanza, attempt);
-      const isGuest = guest !== undefined;
-      if (type === "error" && isGuest) return presences.onError(stanza);
+      if (type === "error" && guest) {
+        const isGone = await presences.onError(stanza);
+        return isGone ? undefined : talk.onBounce(stanza, guest, attempt);
+      }
       if (type === "error" && resourceOf(to) !== undefined) return;
       if (type === "groupchat") return talk.onGroupchat(stanza, attempt);
       if (resourceOf(to) !== undefined) return talk.onPrivate(stanza, attempt);
-      await services.onMessage(stanza, bareOf(to), attempt);
+      await services.onMessage(stanza, attempt);
     },
 
     hasRoom: rooms.isHosted,
     takes: () => true,
     showsCommands: true,
+    mayRefuse: () => true,
     onEvent: (event) =>
       locks.run(event.room_id, async () => {
         await putOutBlocked(event.room_id);

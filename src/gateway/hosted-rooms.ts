@@ -1,6 +1,5 @@
 /** The rooms that are hosted: their guests, whom these have been shown, and what goes to all of them. */
 import { LRUCache } from "lru-cache";
-import { failureOf } from "../bridge/failure.ts";
 import type { Ghosts } from "../bridge/ghosts.ts";
 import type { RoomState, RoomStates } from "../bridge/room-state.ts";
 import { sha256 } from "../bridge/txn-id.ts";
@@ -56,7 +55,7 @@ export interface GuestRooms extends HostedRooms {
   remove(guest: Guest): Promise<void>;
   /** As `remove`, but another run of the bridge will ask whether they are there. */
   suspend(guest: Guest): Promise<void>;
-  /** To one guest; false where they cannot be reached. */
+  /** To one guest; false where their client, or their server for it, did not take it. */
   sendTo(guest: Guest, stanza: Element): Promise<boolean>;
   load(): Promise<void>;
 }
@@ -114,15 +113,11 @@ export function createHostedRooms(deps: HostedRoomsDeps): GuestRooms {
       await xmpp.send(stanza);
       return true;
     } catch (error) {
-      const failure = failureOf(error);
-      if (failure.retry && !(error instanceof StanzaRefusedError)) throw error;
-      const isGone =
-        error instanceof StanzaRefusedError &&
-        isCondition(error.error.condition) &&
-        kicksFromMuc(error.error.condition);
+      if (!(error instanceof StanzaRefusedError)) throw error;
+      const { condition } = error.error;
       log.info("a guest did not take a stanza", { room: guest.roomId, jid: guest.jid, error });
-      if (isGone) deps.onUnreachable(guest);
-      return !isGone;
+      if (isCondition(condition) && kicksFromMuc(condition)) deps.onUnreachable(guest);
+      return false;
     }
   };
 

@@ -26,13 +26,15 @@ export interface Moving {
 
 export function createMoving({ addresses, rooms, occupancy, matrix, leave, log }: MovingDeps): Moving {
   const sendOn: Moving["sendOn"] = async (room, destroyed) => {
-    const ghosts = new Set(room.guests().map(({ ghost }) => ghost));
     for (const guest of room.guests()) {
-      const of = await occupancy.portrait(room.roomId, guest.ghost, guest.nick);
+      const { roomId, ghost, nick } = guest;
+      const of = await occupancy.portrait(roomId, ghost, nick);
+      // Ahead of forgetting them, so that whatever fails is done when it is tried again.
+      if (rooms.sessionsOf(roomId, ghost).length === 1)
+        await leave(roomId, ghost, "The room is continued elsewhere.");
       await rooms.sendTo(guest, occupancy.draw(of, guest, { isUnavailable: true, destroyed }));
       await rooms.remove(guest);
     }
-    for (const ghost of ghosts) await leave(room.roomId, ghost, "The room is continued elsewhere.");
   };
 
   const onTombstone: Moving["onTombstone"] = async (room, event) => {

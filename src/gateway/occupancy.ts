@@ -156,7 +156,7 @@ export function createOccupancy({ rooms, pictures }: OccupancyDeps) {
     },
 
     /** Shows the guests an occupant anew: what a guest's client says of itself, what a member looks like. */
-    async tell(roomId: RoomId, userId: UserId, cause: string): Promise<void> {
+    async tell(roomId: RoomId, userId: UserId, cause?: string): Promise<void> {
       const of = await portrait(roomId, userId);
       await rooms.of(roomId).broadcast((_, guest) => draw(of, guest), cause);
     },

@@ -1,5 +1,6 @@
 /** What guests have said, as they said it, until the homeserver hands it back and all guests hear it so. */
 import { LRUCache } from "lru-cache";
+import { causeKey } from "../matrix/client.ts";
 import type { Content, MatrixEvent } from "../matrix/event.ts";
 import type { EventId } from "../matrix/ids.ts";
 import type { Element } from "../xmpp/stanza.ts";
@@ -21,8 +22,6 @@ export interface Originals {
   isHushed(eventId: EventId | undefined): boolean;
 }
 
-/** As `matrix/client.ts` writes it into each event. */
-const causeKey = "causeway.cause";
 const most = 5000;
 
 export function createOriginals(): Originals {

@@ -1,7 +1,6 @@
 /** Presence that is sent to hosted rooms: who comes, goes, is called otherwise, or is busy (XEP-0045 1.35 §7). */
 import type { Attempt } from "../bridge/from-xmpp.ts";
 import type { Locks } from "../bridge/locks.ts";
-import type { RateLimit } from "../http/rate-limit.ts";
 import { isCondition, kicksFromMuc } from "../mapping/errors.ts";
 import { refusedPresence } from "../mapping/hosted-stanzas.ts";
 import { occupantPresence } from "../mapping/muc-presence.ts";
@@ -11,6 +10,7 @@ import { bareOf, resourceOf } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { type Element, readChild, readError, readText, xml } from "../xmpp/stanza.ts";
 import type { Departure } from "./departure.ts";
+import type { IsFlood } from "./floods.ts";
 import type { GuestRooms } from "./hosted-rooms.ts";
 import type { Membership } from "./membership.ts";
 import type { Occupancy } from "./occupancy.ts";
@@ -25,7 +25,7 @@ export interface PresencesDeps {
   /** A guest is away, and may come back. */
   onUnreachable(guest: Guest): void;
   enter(stanza: Element, attempt: Attempt): Promise<void>;
-  floods: RateLimit;
+  isFlood: IsFlood;
   xmpp: Pick<XmppClient, "send">;
   now: () => number;
 }
@@ -50,8 +50,11 @@ const strangerPresence = ({ attrs: { from, to } }: Element, nick: string): Eleme
 
 export interface Presences {
   handle(stanza: Element, attempt: Attempt): Promise<void>;
-  /** An error has come back for something that the room has sent to a guest. */
-  onError(stanza: Element): Promise<void>;
+  /**
+   * An error has come back for something that the room has sent to a guest.
+   * @returns whether it says that they are gone, and they are out.
+   */
+  onError(stanza: Element): Promise<boolean>;
 }
 
 export function createPresences(deps: PresencesDeps): Presences {
@@ -75,7 +78,7 @@ export function createPresences(deps: PresencesDeps): Presences {
     await locks.run((rooms.guestAt(bareOf(to), from) as Guest).roomId, async () => {
       const guest = rooms.guestAt(bareOf(to), from);
       if (!guest) return;
-      const isTooMuch = (await deps.floods.take(`${guest.roomId} ${guest.ghost}`)) !== undefined;
+      const isTooMuch = await deps.isFlood(guest, attempt);
       occupancy.note(guest.roomId, guest.ghost, stanza);
       if (nick !== guest.nick) {
         if (isTooMuch) throw new EntryRefusal("wait", "resource-constraint", "Too fast; wait a little.");
@@ -102,13 +105,13 @@ export function createPresences(deps: PresencesDeps): Presences {
     }
   };
 
-  const onError = async (stanza: Element): Promise<void> => {
+  const onError: Presences["onError"] = async (stanza) => {
     const guest = rooms.guestAt(bareOf(stanza.attrs.to), stanza.attrs.from);
     const { condition } = readError(stanza);
     // §9.1.2 of what servers say when nobody is there any more.
-    if (guest && isCondition(condition) && kicksFromMuc(condition)) {
-      await departure.onGone(guest, `Not reachable any more (${condition})`);
-    }
+    const isGone = guest !== undefined && isCondition(condition) && kicksFromMuc(condition);
+    if (isGone) await departure.onGone(guest, `Not reachable any more (${condition})`);
+    return isGone;
   };
 
   return {
@@ -125,7 +128,8 @@ export function createPresences(deps: PresencesDeps): Presences {
           return;
         }
         case "error":
-          return onError(stanza);
+          await onError(stanza);
+          return;
         case "subscribe":
           // Nobody has a room in the roster.
           await xmpp.send(xml("presence", { from: bareOf(to), to: bareOf(from), type: "unsubscribed" }));

@@ -1,5 +1,6 @@
 /** What happens in a hosted room on Matrix, as its guests are told of it: XEP-0045 1.35. */
 import type { Crossing } from "../bridge/crossing.ts";
+import { UndeliverableError } from "../bridge/failure.ts";
 import type { Addresses } from "../mapping/addresses.ts";
 import { roomChanged, subjectMessage } from "../mapping/hosted-stanzas.ts";
 import { referencesOfEvent } from "../mapping/references.ts";
@@ -123,6 +124,9 @@ export function createRoomEvents(deps: RoomEventsDeps) {
       if (crossing.kind === "stanzas") await crossing.sent?.();
       else log.debug("left out of a hosted room", { cause, type, room: room.roomId, kind: crossing.kind });
     }
+    const refused = [...crossings.values()].find(({ kind }) => kind === "refused");
+    if (refused?.kind === "refused")
+      throw new UndeliverableError("cancel", "feature-not-implemented", refused.sentence, refused);
   };
 
   const onMessage = async (room: HostedRoom, event: MatrixEvent): Promise<void> => {

@@ -53,13 +53,6 @@ export async function createRoster({ roomId, store, hasGuests }: RosterDeps) {
   const nickFrom = (userId: UserId, displayName: string | undefined): string =>
     nickFor({ displayName, userId, taken: (nick) => isTaken(nick, userId) });
 
-  const remember = async (userId: UserId, nick: string): Promise<void> => {
-    const rows = await store.ofRoom(roomId);
-    const stale = rows.find((row) => row.nick === nick && row.userId !== userId);
-    if (stale) await store.remove(roomId, stale.userId);
-    await store.save({ roomId, userId, nick });
-  };
-
   return {
     shown: shown as ReadonlyMap<UserId, Shown>,
     isTaken,
@@ -88,7 +81,7 @@ export async function createRoster({ roomId, store, hasGuests }: RosterDeps) {
       const before = shown.get(userId);
       set(userId, next.nick);
       shown.set(userId, next);
-      if (before?.nick !== next.nick) await remember(userId, next.nick);
+      if (before?.nick !== next.nick) await store.save({ roomId, userId, nick: next.nick });
     },
     /** They are gone. */
     async hide(userId: UserId): Promise<void> {

@@ -1,7 +1,7 @@
 /** What is said in a hosted room, as its guests hear it. */
 import type { Conversation } from "../bridge/conversation.ts";
-import type { Crossing } from "../bridge/crossing.ts";
-import { hostedStanzaId } from "../bridge/memory.ts";
+import { type Crossing, nothing } from "../bridge/crossing.ts";
+import { hostedStanzaId, idsKey } from "../bridge/memory.ts";
 import type { ToXmpp } from "../bridge/to-xmpp.ts";
 import { asOccupantMessage } from "../mapping/hosted-stanzas.ts";
 import { passedByStanza, withVia } from "../mapping/via.ts";
@@ -22,11 +22,13 @@ export interface SaidDeps {
 
 export type Said = ReturnType<typeof createSaid>;
 
-/** What an XMPP user has called the message that an event stands for (see bridge/memory.ts). */
-function ownIdIn({ content }: MatrixEvent): string | undefined {
-  const ids = content["causeway.xmpp"];
-  return isObject(ids) ? readString(ids, "id") : undefined;
-}
+/** What an XMPP user has called the message that an event stands for. */
+const ownIdIn = ({ content }: MatrixEvent): string | undefined =>
+  isObject(content[idsKey]) ? readString(content[idsKey], "id") : undefined;
+
+/** A ghost says it for the bridge, and nobody on XMPP has. */
+const isOwnNotice = ({ content }: MatrixEvent): boolean =>
+  readString(content, "msgtype") === "m.notice" && !isObject(content[idsKey]);
 
 export function createSaid({ isGhost, toXmpp }: SaidDeps) {
   const conversationIn = (room: Room, address: BareJid, reader: UserId): Conversation => ({
@@ -61,6 +63,7 @@ export function createSaid({ isGhost, toXmpp }: SaidDeps) {
     reflected,
     /** The stanzas of an event, without `to`, or why there are none. */
     async of(event: MatrixEvent, room: Room, address: BareJid, reader: UserId): Promise<Crossing> {
+      if (isGhost(event.sender) && isOwnNotice(event)) return nothing("it is a notice of the bridge itself");
       const from = fullJid(address, await room.nickOf(event.sender));
       const crossing = await toXmpp(event, conversationIn(room, address, reader), { from, to: address });
       if (crossing.kind !== "stanzas") return crossing;

@@ -2,7 +2,7 @@
 import type { DirectRooms } from "../bridge/direct-rooms.ts";
 import type { Attempt } from "../bridge/from-xmpp.ts";
 import type { Ghosts } from "../bridge/ghosts.ts";
-import { isServiceAllowed, levelOf, mayOpen } from "../config/permissions.ts";
+import { isServiceAllowed, levelOf } from "../config/permissions.ts";
 import type { Config } from "../config/schema.ts";
 import { createRateLimit } from "../http/rate-limit.ts";
 import type { Addresses } from "../mapping/addresses.ts";
@@ -35,6 +35,8 @@ export interface ServicesDeps {
   rooms: HostedRooms;
   addresses: Addresses;
   component: string;
+  /** Whether an XMPP user may enter rooms at all. */
+  permits(jid: BareJid): boolean;
   permissions: Config["permissions"];
   config: Pick<Config["rooms"], "access" | "historyMessages" | "homeservers" | "powerLevels">;
   ghosts: Pick<Ghosts, "ensure" | "jidOf">;
@@ -61,7 +63,7 @@ export interface Services {
    * A message to the room itself: invitations, their refusals, requests for voice.
    * @throws UndeliverableError, for the sender.
    */
-  onMessage(message: Element, address: BareJid, attempt: Attempt): Promise<void>;
+  onMessage(message: Element, attempt: Attempt): Promise<void>;
   /** Whether a message to a Matrix user invites them to a Matrix room. */
   isInvitation(message: Element): boolean;
   /** @throws UndeliverableError, for the sender. */
@@ -79,19 +81,17 @@ const usual = new Set(
 );
 
 export function createServices(deps: ServicesDeps): Services {
-  const { rooms, addresses, permissions, config, ghosts, matrix, store, txnId, log } = deps;
+  const { rooms, addresses, permits, permissions, config, ghosts, matrix, store, txnId, log } = deps;
   const { powerLevels } = config;
-  const permits = (jid: BareJid): boolean => mayOpen(config, levelOf(permissions, jid), "gateway");
   const invitations = createInvitations({
     ...deps,
-    permits,
     isBlocked: (userId) => levelOf(permissions, userId) === "block",
     limit: createRateLimit({ points: 30, seconds: 600 }),
   });
   const admin = createAdmin({
     ...deps,
     powerLevels,
-    invite: (question, _userId, to, reason) =>
+    invite: (question, to, reason) =>
       invitations.invite(question, { to, reason, cause: `${question.from} ${question.request.attrs.id}` }),
   });
   const onVoice = createVoice({
@@ -207,7 +207,7 @@ export function createServices(deps: ServicesDeps): Services {
       }
     },
 
-    async onMessage(message, _address, attempt) {
+    async onMessage(message, attempt) {
       const isDone = await orUndeliverable(async () => {
         const question = await questionOf(message, message);
         return (

@@ -1,10 +1,9 @@
 /** What guests of a hosted room say: to all of it (XEP-0045 1.35 §7.4), to one (§7.5), or as its subject (§8.1). */
 import type { Conversation, Speaker } from "../bridge/conversation.ts";
 import { UndeliverableError } from "../bridge/failure.ts";
-import type { Attempt, FromXmpp } from "../bridge/from-xmpp.ts";
+import { type Attempt, type FromXmpp, sentTxnId } from "../bridge/from-xmpp.ts";
 import type { LaterChanges } from "../bridge/later-changes.ts";
 import type { ToMatrix } from "../bridge/to-matrix.ts";
-import type { RateLimit } from "../http/rate-limit.ts";
 import type { Addresses } from "../mapping/addresses.ts";
 import { isAllFallback } from "../mapping/bodies.ts";
 import { eventOfArchiveId } from "../mapping/hosted-archive.ts";
@@ -17,9 +16,10 @@ import type { UserId } from "../matrix/ids.ts";
 import type { Log } from "../ops/log.ts";
 import type { Guest } from "../store/room-records.ts";
 import { sentAtOf } from "../xmpp/delay.ts";
-import { type BareJid, bareOf, type FullJid, fullJid, resourceOf } from "../xmpp/jid.ts";
+import { type BareJid, bareOf, fullJid, resourceOf } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { copyOf, type Element, readText, xml } from "../xmpp/stanza.ts";
+import type { IsFlood } from "./floods.ts";
 import type { GuestRooms } from "./hosted-rooms.ts";
 import type { Originals } from "./originals.ts";
 import type { Said } from "./said.ts";
@@ -37,7 +37,7 @@ export interface TalkDeps {
   /** Has a message go the way of direct conversations. */
   writeDirect(message: Element, attempt: Attempt): Promise<void>;
   matrix: Pick<MatrixClient, "setState">;
-  floods: RateLimit;
+  isFlood: IsFlood;
   typing: Pick<Typing, "hear">;
   txnId(cause: string, part: string): string;
   now: () => number;
@@ -47,14 +47,12 @@ export interface TalkDeps {
 export interface Talk {
   onGroupchat(message: Element, attempt: Attempt): Promise<void>;
   onPrivate(message: Element, attempt: Attempt): Promise<void>;
+  /** What was said to a guest comes back, who is still there: its author is told. */
+  onBounce(error: Element, guest: Guest, attempt: Attempt): Promise<void>;
 }
 
 const notIn = (): UndeliverableError =>
   new UndeliverableError("cancel", "not-acceptable", "You are not in this room; enter it first.");
-
-/** As `sendOnce` of bridge/from-xmpp.ts makes them. */
-const sentTxnId = (txnId: TalkDeps["txnId"], cause: string, ghost: UserId, part: number): string =>
-  txnId(cause, part === 0 ? ghost : `${ghost} ${part}`);
 
 /** A subject alone; with a body beside it, it is a message (§8.1). */
 const isSubject = (message: Element): boolean =>
@@ -66,10 +64,10 @@ export function createTalk(deps: TalkDeps): Talk {
   const { addresses, rooms, said, originals, toMatrix, changes, matrix, txnId, now, log } = deps;
 
   /** @throws UndeliverableError for those who are not in the room, or say too much. */
-  const guestOf = async ({ attrs }: Element): Promise<Guest> => {
+  const guestOf = async ({ attrs }: Element, attempt: Attempt): Promise<Guest> => {
     const guest = rooms.guestAt(bareOf(attrs.to), attrs.from);
     if (!guest) throw notIn();
-    if ((await deps.floods.take(`${guest.roomId} ${guest.ghost}`)) !== undefined) {
+    if (await deps.isFlood(guest, attempt)) {
       throw new UndeliverableError("wait", "resource-constraint", "You write too fast; wait a little.");
     }
     return guest;
@@ -162,12 +160,28 @@ export function createTalk(deps: TalkDeps): Talk {
     await changes.remove(conversation, speaker, surplus, attempt.cause);
   };
 
+  /** From one guest to the clients of another. @returns whether one of those has taken it. */
+  const whisper = async (
+    message: Element,
+    type: "chat" | "error",
+    guest: Guest,
+    to: UserId,
+  ): Promise<boolean> => {
+    const occupantId = rooms.of(guest.roomId).occupantId(guest.ghost);
+    let isHeard = false;
+    for (const session of rooms.sessionsOf(guest.roomId, to)) {
+      const way = { from: fullJid(session.address, guest.nick), to: session.jid, occupantId };
+      if (await rooms.sendTo(session, asOccupantMessage(message, type, way))) isHeard = true;
+    }
+    return isHeard;
+  };
+
   return {
     async onGroupchat(message, attempt) {
       if (resourceOf(message.attrs.to) !== undefined) {
         throw new UndeliverableError("modify", "bad-request", "What is for all goes to the room itself.");
       }
-      const guest = await guestOf(message);
+      const guest = await guestOf(message, attempt);
       const { role } = await rooms.of(guest.roomId).rankOf(guest.ghost);
       if (role === "visitor") {
         throw new UndeliverableError("auth", "forbidden", "You are not allowed to speak in this room.");
@@ -180,23 +194,12 @@ export function createTalk(deps: TalkDeps): Talk {
     },
 
     async onPrivate(message, attempt) {
-      const guest = await guestOf(message);
+      const guest = await guestOf(message, attempt);
       const room = rooms.of(guest.roomId);
       const userId = await room.userOfNick(resourceOf(message.attrs.to) ?? "");
       if (!userId)
         throw new UndeliverableError("cancel", "item-not-found", "Nobody in the room is called so.");
-      const sessions = rooms.sessionsOf(guest.roomId, userId);
-      if (sessions.length > 0) {
-        for (const session of sessions) {
-          const from: FullJid = fullJid(session.address, guest.nick);
-          const occupantId = room.occupantId(guest.ghost);
-          await rooms.sendTo(
-            session,
-            asOccupantMessage(message, "chat", { from, to: session.jid, occupantId }),
-          );
-        }
-        return;
-      }
+      if (await whisper(message, "chat", guest, userId)) return;
       if (addresses.isGhost(userId)) {
         throw new UndeliverableError("cancel", "item-not-found", "Their client is not in the room any more.");
       }
@@ -206,6 +209,11 @@ export function createTalk(deps: TalkDeps): Talk {
       );
       direct.attrs.to = userId === addresses.botUserId ? deps.component : addresses.jidOfUser(userId);
       await deps.writeDirect(direct, attempt);
+    },
+
+    async onBounce(error, guest, attempt) {
+      const author = await rooms.of(guest.roomId).userOfNick(resourceOf(error.attrs.to) ?? "");
+      if (author && !(await deps.isFlood(guest, attempt))) await whisper(error, "error", guest, author);
     },
   };
 }

@@ -40,11 +40,11 @@ export function createVoice(deps: VoiceDeps) {
       .sort((a, b) => state.levelOf(b) - state.levelOf(a))
       .slice(0, mostModerators);
 
-  const ask = async (question: Question, nick: string, cause: string): Promise<void> => {
+  const ask = async (question: Question, nick: string, { cause, mayRepeat }: Attempt): Promise<void> => {
     const { room, ghost, jid, from } = question;
     const state = await stateFor(question);
     if ((await room.rankOf(ghost)).role !== "visitor") return;
-    if ((await deps.limit.take(`${room.roomId} ${jid}`)) !== undefined) return;
+    if (!mayRepeat && (await deps.limit.take(`${room.roomId} ${jid}`)) !== undefined) return;
     for (const guest of room.guests()) {
       if ((await room.rankOf(guest.ghost)).role !== "moderator") continue;
       const head = { from: guest.address, to: guest.jid, id: txnId(cause, guest.jid) };
@@ -61,12 +61,12 @@ export function createVoice(deps: VoiceDeps) {
   };
 
   /** @returns whether the message was about voice, and has been dealt with. */
-  return async (question: Question, { cause }: Attempt): Promise<boolean> => {
+  return async (question: Question, attempt: Attempt): Promise<boolean> => {
     const { request, guest } = question;
     const said = readVoiceMessage(request);
     if (!said) return false;
     if (said.kind === "request") {
-      if (guest) await ask(question, guest.nick, cause);
+      if (guest) await ask(question, guest.nick, attempt);
       return true;
     }
     if (!guest || !said.isAllowed) return true;

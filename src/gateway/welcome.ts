@@ -1,7 +1,9 @@
 /** What somebody who enters a hosted room is told, in the order of XEP-0045 1.35 §7.2: who is there, who they are, what was said. */
+import { failureOf } from "../bridge/failure.ts";
 import type { RoomState } from "../bridge/room-state.ts";
 import { subjectMessage, withStamp } from "../mapping/hosted-stanzas.ts";
 import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
+import type { Log } from "../ops/log.ts";
 import type { Guest } from "../store/room-records.ts";
 import { fullJid } from "../xmpp/jid.ts";
 import type { Element } from "../xmpp/stanza.ts";
@@ -17,6 +19,7 @@ export interface WelcomeDeps {
   known: WeakMap<Guest, Set<EventId>>;
   /** Rooms with more members show only those who speak. */
   lazyAbove: number;
+  log: Log;
 }
 
 export type Welcome = ReturnType<typeof createWelcome>;
@@ -24,7 +27,7 @@ export type Welcome = ReturnType<typeof createWelcome>;
 /** §7.2.3 (JIDs are seen), §7.2.12 (what is said is kept), §7.2.9 (the nick is another one). */
 const status = { seen: 100, logged: 170, otherNick: 210 };
 
-export function createWelcome({ rooms, occupancy, history, known, lazyAbove }: WelcomeDeps) {
+export function createWelcome({ rooms, occupancy, history, known, lazyAbove, log }: WelcomeDeps) {
   /** Whom the first guest is shown; later ones are shown the same, and who has come since. */
   const choose = async (roomId: RoomId, state: RoomState, speakers: readonly UserId[]): Promise<UserId[]> => {
     const isHere = (userId: UserId): boolean => state.members.get(userId)?.membership === "join";
@@ -96,7 +99,13 @@ export function createWelcome({ rooms, occupancy, history, known, lazyAbove }: W
     await rooms.sendTo(guest, own);
     for (const said of past.stanzas) {
       said.attrs.to = jid;
-      await rooms.sendTo(guest, said);
+      try {
+        await rooms.sendTo(guest, said);
+      } catch (error) {
+        // Nobody is kept out by something that was said once, as by what is too large for Prosody.
+        if (failureOf(error).retry) throw error;
+        log.warn("left out of a room's history", { room: roomId, id: said.attrs.id, error });
+      }
     }
     const before = rooms.sessionsOf(roomId, ghost).find((session) => session.jid === jid);
     // Ahead of the subject, since that is where a client sees that it is in, and begins to ask.

@@ -28,7 +28,7 @@ const isMark = (child: Element): boolean => {
 /** A copy of a stanza as an occupant gets it; only the room says who and what it is. */
 export function asOccupantMessage(
   stanza: Element,
-  type: "groupchat" | "chat",
+  type: "groupchat" | "chat" | "error",
   way: OccupantMessage,
 ): Element {
   const { from, to, occupantId, stanzaId } = way;
@@ -37,7 +37,7 @@ export function asOccupantMessage(
   delete copy.attrs.to;
   Object.assign(copy.attrs, { from, type, ...(to && { to }) });
   if (stanzaId) copy.append(xml("stanza-id", { xmlns: NS.stableId, ...stanzaId }));
-  if (type === "chat") copy.append(xml("x", { xmlns: NS.mucUser }));
+  if (type !== "groupchat") copy.append(xml("x", { xmlns: NS.mucUser }));
   if (occupantId) copy.append(xml("occupant-id", { xmlns: NS.occupantId, id: occupantId }));
   return copy;
 }

@@ -8,7 +8,7 @@ import { roomCalls } from "./rooms.ts";
 import { signalCalls } from "./signals.ts";
 
 /** Key in the content of every event that the bridge sends: what caused it, so that a repeat is recognised. */
-const causeKey = "causeway.cause";
+export const causeKey = "causeway.cause";
 
 export interface Profile {
   displayName: string | undefined;
@@ -89,8 +89,7 @@ export function createMatrixClient({ http, asToken, appserviceId, now, onContact
     const body = parseBody(answer.body);
     if (answer.status >= 200 && answer.status < 300 && isUsable(body)) return body;
     // A success without JSON is no success that could be used: a proxy's page, or half an answer.
-    const status = answer.status < 300 ? 502 : answer.status;
-    throw new MatrixError(doing, status, body, retryAfterOf(answer, now()));
+    throw new MatrixError(doing, answer.status, body, retryAfterOf(answer, now()));
   };
   const call = (doing: string, request: HttpRequest, as?: UserId): Promise<Content> =>
     callFor(isObject, doing, request, as);

@@ -22,10 +22,17 @@ const siege = {
   },
 };
 const told: string[] = [];
+const { log, lines } = createLogLines();
+/** Whether what is told arrives. */
+let isReached = true;
 let answered = 0;
 const adHoc = createAdHoc({
   commands: createCommands({ list: [...all, speech, siege], log: createLogLines().log }),
-  tell: async (jid, text) => void told.push(`${jid}: ${text}`),
+  async tell(jid, text) {
+    if (!isReached) throw new Error("nobody is there");
+    told.push(`${jid}: ${text}`);
+  },
+  log,
   patienceMs: 50,
   callerOf: (jid) => (jid.startsWith("tybalt@") ? undefined : romeo),
   mayAsk: async () => {
@@ -74,6 +81,15 @@ test("a command that takes long is answered at once, and what comes of it is a m
   finish();
   await waitFor(() => told.length > 0, "the outcome");
   assert.deepEqual(told, ["romeo@xmpp.example/balcony: Verona is taken."]);
+});
+
+test("an outcome that was promised as a message and cannot be told is seen in the log", async () => {
+  isReached = false;
+  await ask(command("node='siege'"));
+  finish();
+  await waitFor(() => lines.length > 0, "a line");
+  isReached = true;
+  assert.deepEqual(lines, ["warn the outcome of a command was not told"]);
 });
 
 test("an answer of several lines is a note and a result, without fences", async () => {

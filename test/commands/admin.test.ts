@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { createAdminCommands, loadBlocks } from "../../src/commands/admin.ts";
 import type { Caller } from "../../src/commands/command.ts";
-import { levelOf, type Permissions } from "../../src/config/permissions.ts";
+import { canonicalList, levelOf } from "../../src/config/permissions.ts";
 import { createAddresses } from "../../src/mapping/addresses.ts";
 import type { RoomId, UserId } from "../../src/matrix/ids.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
@@ -22,12 +22,12 @@ const escalus: Caller = { network: "matrix", userId: "@escalus:hs.example" as Us
 async function setScene(t: TestContext) {
   const store = openSqliteStore({ path: ":memory:", now: () => 1000 });
   t.after(store.close);
-  const configured: Permissions = {
+  const configured = canonicalList({
     "*": "user",
     "@escalus:hs.example": "admin",
     "Prince@Xmpp.example": "admin",
     "@tybalt:hs.example": "block",
-  };
+  });
   const permissions = { ...configured };
   let putOut = 0;
   const commands = createAdminCommands({

@@ -1,15 +1,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { applyBlocks, isServiceAllowed, isShutOut, levelOf, mayOpen } from "../../src/config/permissions.ts";
+import {
+  applyBlocks,
+  canonicalList,
+  isServiceAllowed,
+  isShutOut,
+  levelOf,
+  mayOpen,
+} from "../../src/config/permissions.ts";
 
-const permissions = {
+const permissions = canonicalList({
   "*": "user",
   "capulet.example": "block",
   "@juliet:capulet.example": "admin",
   "Romeo@Montague.example": "admin",
   "garden@muc.montague.example/Mercutio": "block",
-} as const;
+});
 
 test("the most specific entry wins: the address, its domain, everyone", () => {
   assert.equal(levelOf(permissions, "@juliet:capulet.example"), "admin");
@@ -29,6 +36,11 @@ test("case matters in the localpart of an MXID only", () => {
   assert.equal(levelOf(permissions, "@Juliet:capulet.example"), "block");
   assert.equal(levelOf(permissions, "@juliet:Capulet.example"), "admin");
   assert.equal(levelOf(permissions, "ROMEO@montague.example"), "admin");
+});
+
+test("of two entries for one address the first counts", () => {
+  const twice = canonicalList({ "Montague.example": "admin", "montague.example": "block" });
+  assert.deepEqual(twice, { "montague.example": "admin" });
 });
 
 test("a domain does not speak for its subdomains, nor for the same domain at another port", () => {

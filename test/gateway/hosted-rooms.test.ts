@@ -6,7 +6,7 @@ import { createAddresses } from "../../src/mapping/addresses.ts";
 import type { RoomId, UserId } from "../../src/matrix/ids.ts";
 import { createLog } from "../../src/ops/log.ts";
 import type { Guest } from "../../src/store/room-records.ts";
-import { StanzaRefusedError } from "../../src/xmpp/client.ts";
+import { RestError, StanzaRefusedError } from "../../src/xmpp/client.ts";
 import type { BareJid, FullJid } from "../../src/xmpp/jid.ts";
 import { xml } from "../../src/xmpp/stanza.ts";
 
@@ -79,6 +79,15 @@ test("a guest who refuses one stanza for what is in it stays", async () => {
     () => new StanzaRefusedError({ type: "modify", condition: "not-acceptable" }),
   );
   await tell();
+  assert.deepEqual(gone, []);
+});
+
+test("what Prosody takes for no guest is an error and not lost, and a guest before or after it has got it", async () => {
+  const { sent, gone, tell } = await scene((to) =>
+    to.startsWith("romeo") ? new RestError(413, { text: "too large" }) : undefined,
+  );
+  await assert.rejects(tell(), RestError);
+  assert.equal(sent.length, 3);
   assert.deepEqual(gone, []);
 });
 

@@ -17,11 +17,8 @@ function rows(): RoomNicks & { all: RoomNick[] } {
     all,
     ofRoom: async () => [...all],
     async save(row) {
-      if (all.some(({ nick, userId }) => nick === row.nick && userId !== row.userId))
-        throw new Error("taken");
-      const known = all.find(({ userId }) => userId === row.userId);
-      if (known) known.nick = row.nick;
-      else all.push(row);
+      const others = all.filter(({ nick, userId }) => nick !== row.nick && userId !== row.userId);
+      all.splice(0, all.length, ...others, row);
     },
     async remove(_, userId) {
       all.splice(0, all.length, ...all.filter((row) => row.userId !== userId));

@@ -108,7 +108,10 @@ async function performOnMatrix(run: Run, { who, text }: Step): Promise<void> {
       matrixNames.includes(name) ? (await matrixUser(name)).userId : `@_xmpp_${name}=40xmpp.test:hs.test`,
     keep: (key: string, value: string) => names.set(key, value),
     alias,
-    mark: async () => void (await mark(run)),
+    async mark() {
+      const body = await mark(run);
+      await user.waitFor(({ content }) => content.body === body, waitMs);
+    },
     seen,
     chat,
   };
