@@ -7,12 +7,11 @@ import { createJobOutcomes } from "./bridge/job-outcomes.ts";
 import { sqlitePathOf } from "./config/load.ts";
 import { callbackPath } from "./config/prosody.ts";
 import type { Config } from "./config/schema.ts";
-import { createHttp } from "./http/client.ts";
+import { createFarSides } from "./far-sides.ts";
 import { createPublicApp } from "./http/public-app.ts";
 import { type Listener, listen } from "./http/server.ts";
 import { createStrangers } from "./http/strangers.ts";
 import { appserviceRoutes } from "./matrix/appservice.ts";
-import { createMatrixClient } from "./matrix/client.ts";
 import { slowStrangers } from "./matrix/homeserver-token.ts";
 import { standardErrors, unknownEndpoint } from "./matrix/http-api.ts";
 import type { RoomAlias, UserId } from "./matrix/ids.ts";
@@ -29,9 +28,7 @@ import { createThroughput, isMessage } from "./ops/throughput.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import { createArrivalOrder } from "./xmpp/arrival-order.ts";
 import { callbackRoutes } from "./xmpp/callback.ts";
-import { createXmppClient } from "./xmpp/client.ts";
-import { createIqRequests, maxOutstanding } from "./xmpp/requests.ts";
-import type { Element } from "./xmpp/stanza.ts";
+import { createIqRequests } from "./xmpp/requests.ts";
 
 export interface AppDeps {
   config: Config;
@@ -92,50 +89,14 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
       metrics.committed(seconds, isDurable);
     },
   });
-  const homeserverHttp = createHttp({
-    baseUrl: homeserver.url,
-    headers: {},
-    maxInFlight: 32,
-    timeoutMs: 60_000,
-    onAnswer(answer) {
-      metrics.answered("homeserver", answer);
-      const { method, path, status = 0 } = answer;
-      if (method !== "GET" && status < 300 && status > 0 && !path.endsWith("/register")) jobs.sent();
-    },
-  });
-  const prosodyHttp = createHttp({
-    baseUrl: prosody.restUrl,
-    headers: {},
-    maxInFlight: 16,
-    timeoutMs: 60_000,
-    repeatAfterReset: true,
-    onAnswer: (answer) => metrics.answered("prosody", answer),
-  });
-  // An IQ holds its connection until its answer comes, so messages get others.
-  const prosodyIqHttp = createHttp({
-    baseUrl: prosody.restUrl,
-    headers: {},
-    maxInFlight: maxOutstanding + 1,
-    timeoutMs: 60_000,
-    repeatAfterReset: true,
-    onAnswer: (answer) => metrics.answered("prosody_iq", answer),
-  });
-  const matrix = createMatrixClient({
-    http: homeserverHttp,
-    asToken: appservice.asToken,
-    appserviceId: appservice.id,
+  const farSides = createFarSides({
+    config,
+    metrics,
+    jobs,
     now,
-    onContact: (problem) => homeserverProbe.note(problem),
+    onContact: (part, problem) => (part === "homeserver" ? homeserverProbe : prosodyProbe).note(problem),
   });
-  const toProsody = {
-    auth: prosody.restAuth,
-    onContact: (problem: string | undefined) => prosodyProbe.note(problem),
-    onTaken: (stanza: Element) => {
-      if (stanza.name !== "iq" || stanza.attrs.type === "set") jobs.sent();
-    },
-  };
-  const xmpp = createXmppClient({ http: prosodyHttp, ...toProsody });
-  const xmppForIqs = createXmppClient({ http: prosodyIqHttp, ...toProsody });
+  const { homeserverHttp, matrix, xmpp, xmppForIqs } = farSides;
   const requests = createIqRequests({ xmpp: xmppForIqs, component: prosody.component, newId: randomUUID });
 
   const homeserverCheck = createHomeserverCheck({ matrix, url: homeserver.url, newId: randomUUID, log });
@@ -185,6 +146,7 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     version,
     problems: health.problems,
     jobs,
+    onPushedBack: metrics.pushedBack,
   });
   const order = createArrivalOrder({
     now: () => performance.now(),
@@ -204,9 +166,7 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
       order,
       strangers,
       log,
-      receive: async (stanza) => {
-        if (!prosodyCheck.seen(stanza)) await bridge.receiveStanza(stanza);
-      },
+      receive: async (stanza) => (prosodyCheck.seen(stanza) ? undefined : bridge.receiveStanza(stanza)),
       answerIq: bridge.answerIq,
       onIqAnswer: requests.settle,
       onProsodyStart: () => {
@@ -225,12 +185,14 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
       log,
       isOurs: bridge.isOurs,
       accept: bridge.acceptTransaction,
+      takesTransaction: bridge.takesTransaction,
       onEphemeral: bridge.takeEphemeral,
       onPing: homeserverCheck.seen,
       onNewConnection: () => bridge.suspectLoss(),
       userExists: (userId) => bridge.userExists(userId as UserId),
       aliasExists: (alias) => bridge.aliasExists(alias as RoomAlias),
       thirdParty: bridge.thirdParty,
+      now,
     }),
   );
   app.use(unknownEndpoint);
@@ -256,10 +218,14 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
   try {
     listeners.push(await listen(app, { ...config.listen, prepare: order.watch, isBodiless: isCallback }));
     listeners.push(await listen(admin, config.admin));
-    const prune = (): Promise<void> => store.prune(now() - memoryMs, now() - messagesMs);
-    await prune();
-    pruning = setInterval(() => void prune(), day);
+    const prune = (): void => {
+      store
+        .prune(now() - memoryMs, now() - messagesMs)
+        .catch((error) => log.warn("what is old could not be forgotten, and will be tomorrow", { error }));
+    };
+    pruning = setInterval(prune, day);
     await bridge.start();
+    prune();
   } catch (error) {
     await Promise.all(listeners.map((listener) => listener.stop()));
     await store.close();
@@ -279,18 +245,14 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
       prosodyProbe.stop();
       const breakOff = setTimeout(() => {
         media.close();
-        homeserverHttp.close();
-        prosodyHttp.close();
-        prosodyIqHttp.close();
+        farSides.close();
       }, finishWithinMs);
       requests.close();
       const stopped = bridge.stop();
       await Promise.all(listeners.map((listener) => listener.stop()));
       await stopped;
       clearTimeout(breakOff);
-      homeserverHttp.close();
-      prosodyHttp.close();
-      prosodyIqHttp.close();
+      farSides.close();
       await store.close();
     },
   };

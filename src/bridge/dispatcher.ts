@@ -1,5 +1,4 @@
 /** Runs the lanes: each in order, all side by side; retries what may pass, parks what will not. */
-import pLimit from "p-limit";
 import type { Failure } from "../mapping/errors.ts";
 import type { Log } from "../ops/log.ts";
 import type { Job, Lanes, NewJob } from "../store/store.ts";
@@ -53,28 +52,38 @@ const retryAfterOf = (error: unknown): number => {
   return typeof retryAfter === "number" ? retryAfter : 0;
 };
 
+/** The lanes of one network that have something to do: each in one of three states, and a name costs little. */
+interface Turns {
+  /** In the order in which they have their turns. */
+  waiting: Set<string>;
+  /** Marked where more has come meanwhile. */
+  running: Map<string, { more: boolean; done: Promise<void> }>;
+  sleeping: Map<string, NodeJS.Timeout>;
+}
+
+const createTurns = (): Turns => ({ waiting: new Set(), running: new Map(), sleeping: new Map() });
+
 export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const { lanes, handle, followUps, log, now, random, onDone, onRetry } = deps;
-  const limit = pLimit(deps.maxConcurrentLanes);
-  /** A lane is here while it runs, with a mark where more has come meanwhile. */
-  const running = new Map<string, { more: boolean; done: Promise<void> }>();
+  // Apart, so that a slow network does not use up what the other has.
+  const turns = [createTurns(), createTurns()] as const;
+  const turnsOf = (lane: string): Turns => turns[lane.startsWith("matrix ") ? 0 : 1];
+  const sumOf = (count: (one: Turns) => number): number => count(turns[0]) + count(turns[1]);
   /** Lanes that may have been in the middle of their first job when the last run ended. */
   const interrupted = new Set<string>();
-  /** Jobs that are done and could not be removed, as on a full disk: nothing of them is to happen again. */
-  const finished = new Set<string>();
-  const sleepers = new Set<() => void>();
+  /** What is left to store of jobs that are over, as on a full disk: nothing else of them is to happen again. */
+  const endings = new Map<string, () => Promise<void>>();
+  /** Nothing was tried while the bridge was down. */
+  const startedAt = now();
   let stopping = false;
 
-  const sleep = (ms: number): Promise<void> =>
-    new Promise((resolve) => {
-      const wakeUp = (): void => {
-        clearTimeout(timer);
-        sleepers.delete(wakeUp);
-        resolve();
-      };
-      const timer = setTimeout(wakeUp, ms);
-      sleepers.add(wakeUp);
-    });
+  const nameOf = ({ id, cause }: Job): string => `${id} ${cause}`;
+
+  const end = async (job: Job, store: () => Promise<void>): Promise<void> => {
+    endings.set(nameOf(job), store);
+    await store();
+    endings.delete(nameOf(job));
+  };
 
   const giveUp = async (job: Job, failure: Failure, error: unknown): Promise<void> => {
     const { cause, lane } = job;
@@ -82,29 +91,36 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       log.error("its sender cannot be told", { cause, lane, error: problem });
       return [];
     });
+    const { condition } = failure;
     // Anybody can have messages refused, so keeping those would let anybody fill the disk.
-    if (!failure.retry && isOrdinary(error)) {
-      log.info("refused: its sender is told", { cause, lane, condition: failure.condition, error });
-      onDone?.(job, "refused");
-      await lanes.complete(job, told);
-    } else {
-      const { condition } = failure;
-      log.error("parked: this message is given up, its sender is told", { cause, lane, condition, error });
-      onDone?.(job, "parked");
-      await lanes.park(job, String((error as Error)?.message ?? error), told);
-    }
-    wake(told.map((one) => one.lane));
+    const isRefusal = !failure.retry && isOrdinary(error);
+    if (isRefusal) log.info("refused: its sender is told", { cause, lane, condition, error });
+    else log.error("parked: this message is given up, its sender is told", { cause, lane, condition, error });
+    onDone?.(job, isRefusal ? "refused" : "parked");
+    await end(job, async () => {
+      if (isRefusal) await lanes.complete(job, told);
+      else await lanes.park(job, String((error as Error)?.message ?? error), told);
+      wake(told.map((one) => one.lane));
+    });
   };
+
+  const isTooLate = ({ acceptedAt, retriedAt }: Job): boolean =>
+    now() - Math.max(retriedAt ?? acceptedAt, startedAt) > deps.giveUpAfterMs;
 
   /** @returns milliseconds to wait before the job is tried again, or undefined where it is over. */
   const attempt = async (job: Job, mayRepeat: boolean): Promise<number | undefined> => {
-    const name = `${job.id} ${job.cause}`;
+    const ending = endings.get(nameOf(job));
+    if (ending) {
+      await end(job, ending);
+      return undefined;
+    }
     try {
-      if (!finished.has(name)) await handle(job, mayRepeat);
+      await handle(job, mayRepeat);
     } catch (error) {
       const failure = failureOf(error);
       if (stopping) return undefined;
-      if (!failure.retry || now() - job.acceptedAt > deps.giveUpAfterMs) {
+      const isHopeless = job.attempts + 1 >= (failure.mostAttempts ?? Number.POSITIVE_INFINITY);
+      if (!failure.retry || isHopeless || isTooLate(job)) {
         await giveUp(job, failure, error);
         return undefined;
       }
@@ -120,55 +136,68 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       });
       return delay;
     }
-    if (!finished.has(name)) onDone?.(job, "handled");
-    finished.add(name);
-    await lanes.complete(job);
-    finished.delete(name);
+    onDone?.(job, "handled");
+    await end(job, () => lanes.complete(job));
     return undefined;
   };
 
-  const runLane = async (lane: string, mark: { more: boolean }): Promise<void> => {
-    while (!stopping) {
-      mark.more = false;
-      let wait: number | undefined;
-      const job = await limit(async () => {
-        const next = stopping ? undefined : await lanes.next(lane);
-        if (next) wait = await attempt(next, interrupted.delete(lane) || next.attempts > 0);
-        return next;
-      });
-      if (!job && !mark.more) return;
-      if (wait !== undefined) await sleep(wait);
+  /** Does the next job of a lane. @returns when to look at the lane again, undefined where it is empty. */
+  const work = async (lane: string): Promise<"at once" | number | undefined> => {
+    try {
+      const job = await lanes.next(lane);
+      return job && ((await attempt(job, interrupted.delete(lane) || job.attempts > 0)) ?? "at once");
+    } catch (error) {
+      // The store itself failed: the lane keeps its jobs and is looked at again.
+      log.error("a lane stopped and will be taken up again", { lane, error });
+      interrupted.add(lane);
+      return delays.first;
     }
   };
 
-  const startLane = (lane: string): void => {
-    const mark = { more: false, done: Promise.resolve() };
-    running.set(lane, mark);
-    mark.done = runLane(lane, mark)
-      .catch(async (error) => {
-        // The store itself failed: the lane keeps its jobs and is looked at again.
-        log.error("a lane stopped and will be taken up again", { lane, error });
-        interrupted.add(lane);
-        if (!stopping) await sleep(delays.first);
-        mark.more = true;
-      })
-      .finally(() => {
+  const takeTurns = (those: Turns): void => {
+    const { waiting, running } = those;
+    for (const lane of waiting) {
+      if (stopping || running.size >= deps.maxConcurrentLanes) return;
+      waiting.delete(lane);
+      const turn = { more: false, done: Promise.resolve() };
+      running.set(lane, turn);
+      turn.done = work(lane).then((again) => {
         running.delete(lane);
-        if (mark.more && !stopping) startLane(lane);
+        if (typeof again === "number") sleep(those, lane, again);
+        else if (again || turn.more) waiting.add(lane);
+        takeTurns(those);
       });
+    }
+  };
+
+  const sleep = ({ sleeping }: Turns, lane: string, ms: number): void => {
+    if (stopping) return;
+    sleeping.set(
+      lane,
+      setTimeout(() => awake(lane), ms),
+    );
+  };
+
+  const awake = (lane: string): void => {
+    const those = turnsOf(lane);
+    clearTimeout(those.sleeping.get(lane));
+    those.sleeping.delete(lane);
+    those.waiting.add(lane);
+    takeTurns(those);
   };
 
   const wake = (names: Iterable<string>): void => {
-    if (stopping) return;
     for (const lane of names) {
-      const mark = running.get(lane);
-      if (mark) mark.more = true;
-      else startLane(lane);
+      const { running, sleeping, waiting } = turnsOf(lane);
+      const turn = running.get(lane);
+      if (turn) turn.more = true;
+      else if (!sleeping.has(lane)) waiting.add(lane);
     }
+    turns.forEach(takeTurns);
   };
 
   const retryNow = (): void => {
-    for (const wakeUp of [...sleepers]) wakeUp();
+    for (const { sleeping } of turns) [...sleeping.keys()].forEach(awake);
   };
 
   return {
@@ -180,12 +209,17 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     },
     wake,
     retryNow,
-    lanes: () => ({ working: limit.activeCount, queued: limit.pendingCount, retrying: sleepers.size }),
+    lanes: () => ({
+      working: sumOf(({ running }) => running.size),
+      queued: sumOf(({ waiting }) => waiting.size),
+      retrying: sumOf(({ sleeping }) => sleeping.size),
+    }),
     async stop() {
       stopping = true;
-      retryNow();
-      limit.clearQueue();
-      await Promise.all([...running.values()].map(({ done }) => done));
+      for (const { running, sleeping } of turns) {
+        sleeping.forEach(clearTimeout);
+        await Promise.all([...running.values()].map(({ done }) => done));
+      }
     },
   };
 }

@@ -102,7 +102,7 @@ export function createOverview(deps: OverviewDeps): BridgeOverview {
     },
     retry,
     async retryAll() {
-      for (const { id } of await lanes.parked()) await retry(id);
+      dispatcher.wake(await lanes.unparkAll());
     },
     retryNow: dispatcher.retryNow,
     async drop(id) {

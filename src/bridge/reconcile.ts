@@ -17,7 +17,7 @@ export interface ReconcileDeps {
   addresses: Addresses;
   /** The network of the room directory that the application service has on the homeserver. */
   directory: { appserviceId: string; networkId: string };
-  store: Pick<StoredRooms, "all">;
+  store: Pick<StoredRooms, "ofNext">;
   directRooms: DirectRooms;
   botRooms: BotRooms;
   /** Gives the bot the name and picture that it lacks. */
@@ -34,6 +34,8 @@ export interface Reconciliation {
 
 /** Ghosts that are looked at together: the homeserver has more important things to do. */
 const concurrency = 2;
+/** Ghosts whose rooms are held in memory meanwhile. */
+const atOnce = 100;
 
 export function createReconciliation(deps: ReconcileDeps): Reconciliation {
   const { addresses, directory, store, directRooms, botRooms, completeBot, matrix, log } = deps;
@@ -57,21 +59,24 @@ export function createReconciliation(deps: ReconcileDeps): Reconciliation {
   };
 
   const ofGhosts = async () => {
-    const byJid = Map.groupBy(await store.all(), ({ jid }) => jid);
     const sum = { forgotten: 0, takenBack: 0 };
-    const each = [...byJid].map(([jid, rooms]) =>
-      limit(async () => {
-        if (signal.aborted) return;
-        try {
-          const { forgotten, takenBack } = await ofGhost(jid, rooms);
-          sum.forgotten += forgotten;
-          sum.takenBack += takenBack;
-        } catch (error) {
-          log.warn("a ghost's rooms could not be compared", { jid, error });
-        }
-      }),
-    );
-    await Promise.all(each);
+    const add = async (jid: Jid, rooms: readonly DirectRoom[]): Promise<void> => {
+      if (signal.aborted) return;
+      try {
+        const { forgotten, takenBack } = await ofGhost(jid, rooms);
+        sum.forgotten += forgotten;
+        sum.takenBack += takenBack;
+      } catch (error) {
+        log.warn("a ghost's rooms could not be compared", { jid, error });
+      }
+    };
+    let last: Jid | undefined;
+    while (!signal.aborted) {
+      const byJid = Map.groupBy(await store.ofNext(atOnce, last), ({ jid }) => jid);
+      if (byJid.size === 0) break;
+      await Promise.all([...byJid].map(([jid, rooms]) => limit(add, jid, rooms)));
+      last = [...byJid.keys()].at(-1);
+    }
     return sum;
   };
 

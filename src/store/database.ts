@@ -34,13 +34,28 @@ interface Pending {
   reject: (error: unknown) => void;
 }
 
-/** SQLITE_BUSY, _LOCKED, _NOMEM, _READONLY, _IOERR, _FULL and _CANTOPEN, below any extended code. */
-const passing = new Set([5, 6, 7, 8, 10, 13, 14]);
+/** What the disk has lost nobody knows, so nothing more is promised. */
+class UnsyncedError extends Error {
+  override readonly name = "UnsyncedError";
+  constructor(cause: unknown) {
+    super("the database could not be written to the disk: mend that, and restart", { cause });
+  }
+}
 
-/** Whether the disk or its use by others is what is wrong, and not what was asked of the database. */
+/**
+ * SQLITE_PERM, _BUSY, _LOCKED, _NOMEM, _READONLY, _INTERRUPT, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _PROTOCOL and _NOTADB,
+ * below any extended code.
+ */
+const ofTheFile = new Set([3, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 26]);
+
+/** Whether the disk, its use by others or its end is what is wrong, and not what was asked of the database. */
 export function isStoreTrouble(error: unknown): boolean {
-  const { code, errcode } = error as { code?: unknown; errcode?: unknown };
-  return code === "ERR_SQLITE_ERROR" && typeof errcode === "number" && passing.has(errcode & 0xff);
+  if (error instanceof UnsyncedError) return true;
+  const { code, errcode, message } = error as { code?: unknown; errcode?: unknown; message?: unknown };
+  // Node's words for a database that is closed, and for its statements.
+  if (code === "ERR_INVALID_STATE")
+    return message === "database is not open" || message === "statement has been finalized";
+  return code === "ERR_SQLITE_ERROR" && typeof errcode === "number" && ofTheFile.has(errcode & 0xff);
 }
 
 /** Told after each commit: undefined where it succeeded, else what was wrong; and how long it took. */
@@ -55,7 +70,8 @@ interface Landing {
 /**
  * SQLite's own way to the platter holds the whole process up, so it is told to leave the syncing of its log to us: with
  * `synchronous = normal` a commit is in the log (WAL), and the log on the platter once its file is synced, which
- * goes on beside other work and once for all that was committed meanwhile.
+ * goes on beside other work and once for all that was committed meanwhile. What SQLite still syncs itself, it does when
+ * the log goes into the database: every 16 MB.
  * @param path a file, whose folder is made where it is missing, or ":memory:".
  */
 export function openDatabase(
@@ -70,14 +86,15 @@ export function openDatabase(
     chmodSync(path, 0o600);
   }
   const db = new DatabaseSync(path);
-  db.exec("pragma journal_mode = wal; pragma synchronous = normal; pragma busy_timeout = 5000;");
+  db.exec(
+    "pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 4000; pragma busy_timeout = 5000;",
+  );
   const statements = new Map<string, StatementSync>();
   let pending: Pending[] = [];
   let landing: Landing[] = [];
   let isLanding = false;
   let logFile: number | undefined;
-  /** What the disk has lost nobody knows, so nothing more is promised. */
-  let broken: Error | undefined;
+  let broken: UnsyncedError | undefined;
 
   const prepared = (sql: string): StatementSync => {
     const known = statements.get(sql);
@@ -116,13 +133,14 @@ export function openDatabase(
       const group = landing;
       landing = [];
       try {
-        await syncLog();
-        for (const { done } of group) done();
+        // After one that failed the disk may take the next, without what it has lost.
+        if (!broken) await syncLog();
       } catch (cause) {
-        broken = new Error("the database could not be written to the disk: mend that, and restart", {
-          cause,
-        });
-        for (const { failed } of group) failed(broken);
+        broken = new UnsyncedError(cause);
+      }
+      for (const { done, failed } of group) {
+        if (broken) failed(broken);
+        else done();
       }
     }
     isLanding = false;

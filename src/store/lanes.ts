@@ -9,6 +9,7 @@ const readJob = (row: Row): Job => ({
   cause: String(row.cause),
   work: JSON.parse(String(row.work)),
   acceptedAt: Number(row.accepted_at),
+  ...(row.retried_at !== null && { retriedAt: Number(row.retried_at) }),
   attempts: Number(row.attempts),
 });
 
@@ -32,10 +33,27 @@ const createInsert =
     }
   };
 
+/** Whoever looks at more than that is helped by counts, and not by a list. */
+const mostListed = 1000;
+
+// The time to give up counts anew, or it would be given up again at the first failure.
+const putBack = "update jobs set parked_at = null, attempts = 1, retried_at = ?";
+
 export function createLanes({ db, now }: LanesDeps): Lanes {
   const insert = createInsert({ db, now });
   return {
     add: (jobs) => db.durably(() => insert(jobs)),
+    addWithin: (atMost, job) =>
+      db.durably(() => {
+        const sql = "select 1 from jobs where lane = ? and parked_at is null limit 1 offset ?";
+        const isFull = db.one(sql, job.lane, atMost - 1) !== undefined;
+        if (!isFull) insert([job]);
+        return !isFull;
+      }),
+    isDeep: async (prefix, count) => {
+      const sql = "select 1 from jobs where lane >= ? and lane < ? and parked_at is null limit 1 offset ?";
+      return db.one(sql, prefix, `${prefix}\u{10ffff}`, count - 1) !== undefined;
+    },
     waiting: async () =>
       db.all("select distinct lane from jobs where parked_at is null").map(({ lane }) => String(lane)),
     next: async (lane) => {
@@ -61,17 +79,24 @@ export function createLanes({ db, now }: LanesDeps): Lanes {
     },
     parked: async () =>
       db
-        .all("select * from jobs where parked_at is not null order by id")
+        .all(
+          "select * from (select * from jobs where parked_at is not null order by parked_at desc limit ?) order by id",
+          mostListed,
+        )
         .map((row) => ({ ...readJob(row), problem: String(row.problem) })),
     queued: async () =>
       db
-        .all("select * from jobs where parked_at is null order by id")
+        .all("select * from jobs where parked_at is null order by id limit ?", mostListed)
         .map((row) => ({ ...readJob(row), problem: (row.problem ?? undefined) as string | undefined })),
     unpark: async (id) => {
-      // Its time begins anew, or it would be given up again at the first failure.
-      const sql = "update jobs set parked_at = null, attempts = 1, accepted_at = ? where id = ?";
-      await db.soon(() => db.run(sql, now(), id));
+      await db.soon(() => db.run(`${putBack} where id = ?`, now(), id));
     },
+    unparkAll: () =>
+      db.soon(() => {
+        const lanes = db.all("select distinct lane from jobs where parked_at is not null");
+        db.run(`${putBack} where parked_at is not null`, now());
+        return lanes.map(({ lane }) => String(lane));
+      }),
     drop: async (id) => {
       await db.soon(() => db.run("delete from jobs where id = ?", id));
     },
@@ -98,8 +123,8 @@ export function createTransactions({ db, now }: LanesDeps): Transactions {
   /** An ID is a place in the lane, so a job that is to come later gets a new one. */
   const toEnd = (id: number): void => {
     db.run(
-      "insert into jobs (lane, cause, work, accepted_at, attempts, problem) " +
-        "select lane, cause, work, accepted_at, attempts, problem from jobs where id = ?",
+      "insert into jobs (lane, cause, work, accepted_at, retried_at, attempts, problem) " +
+        "select lane, cause, work, accepted_at, retried_at, attempts, problem from jobs where id = ?",
       id,
     );
     db.run("delete from jobs where id = ?", id);
@@ -118,8 +143,9 @@ export function createTransactions({ db, now }: LanesDeps): Transactions {
         const left = new Set(unsure);
         return jobs.filter((job) => {
           const roomId = job.work.event.room_id;
-          const after = left.delete(roomId) ? lastSeen(roomId) : undefined;
+          const after = left.has(roomId) ? lastSeen(roomId) : undefined;
           if (!isNew(job)) return false;
+          left.delete(roomId);
           if (after) {
             insert([
               { lane: job.lane, cause: `catch-up/${job.cause}`, work: { kind: "catch-up", roomId, after } },

@@ -2,7 +2,7 @@
 import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
 import type { BareJid, Jid } from "../xmpp/jid.ts";
 import type { Database, Row } from "./database.ts";
-import type { Messages, Reaction, Reactions, StoredMessage } from "./store.ts";
+import type { Messages, Reaction, Reactions, StoredMessage } from "./message-records.ts";
 
 const textOr = <T extends string>(value: unknown): T | undefined => (value ?? undefined) as T | undefined;
 
@@ -147,10 +147,4 @@ export function createReactions({ db, now }: MemoryDeps): Reactions {
       );
     },
   };
-}
-
-/** To be called within a commit. */
-export function pruneMemory(db: Database, before: number): void {
-  db.run("delete from messages where noted_at < ?", before);
-  db.run("delete from reactions where noted_at < ?", before);
 }

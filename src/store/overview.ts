@@ -4,13 +4,13 @@ import type { BareJid } from "../xmpp/jid.ts";
 import type { Database, Row } from "./database.ts";
 import type { Overview, ParkedSummary, WaitingLane } from "./overview-records.ts";
 
-/** A job that was parked and tried anew has an old place and a new age, so the very first may not be the oldest. */
+/** A job that was given up and is tried anew is as old as that, so the very first may not be the oldest. */
 const oldestOf = 100;
 
 const counts = `select
   (select count(*) from jobs where parked_at is null) as queued,
   (select count(*) from jobs where parked_at is not null) as parked,
-  (select min(accepted_at) from (select accepted_at from jobs where parked_at is null order by id limit ${oldestOf})) as oldest,
+  (select min(since) from (select coalesce(retried_at, accepted_at) as since from jobs where parked_at is null order by id limit ${oldestOf})) as oldest,
   (select count(*) from room_links where mode = 'relay') as relayed,
   (select count(*) from room_links where mode = 'puppets') as linked,
   (select count(distinct room_id) from guests) as hosted,

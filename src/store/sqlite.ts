@@ -4,9 +4,10 @@ import type { BareJid, Jid } from "../xmpp/jid.ts";
 import { createBotRooms } from "./bot-rooms.ts";
 import { type Database, type OnCommit, openDatabase, type Row } from "./database.ts";
 import { createLanes, createTransactions } from "./lanes.ts";
-import { createMessages, createReactions, pruneMemory } from "./messages.ts";
+import { createMessages, createReactions } from "./messages.ts";
 import { migrate, readMigrations } from "./migrate.ts";
 import { createOverview } from "./overview.ts";
+import { createPruning } from "./pruning.ts";
 import { createPushDeliveries, createPushKeys } from "./push.ts";
 import { createBlocks, createLinkRequests } from "./requests.ts";
 import { createGuests, createOccupants, createPuppets, createRoomLinks, createRoomNicks } from "./rooms.ts";
@@ -35,6 +36,15 @@ function createDirectRooms(db: Database): DirectRooms {
         .all("select * from direct_rooms where user_id = ? and room_id is null order by jid", userId)
         .map(readDirectRoom),
     all: async () => db.all("select * from direct_rooms order by user_id, jid").map(readDirectRoom),
+    ofNext: async (count, after = "" as Jid) =>
+      db
+        .all(
+          "select * from direct_rooms where jid in " +
+            "(select distinct jid from direct_rooms where jid > ? order by jid limit ?) order by jid",
+          after,
+          count,
+        )
+        .map(readDirectRoom),
     save: ({ userId, jid, roomId, membership }) =>
       db.durably(() => {
         db.run(
@@ -104,6 +114,7 @@ export interface SqliteStoreDeps {
 export function openSqliteStore({ path, now, onCommit }: SqliteStoreDeps): Store {
   const db = openDatabase(path, onCommit);
   migrate(db, readMigrations());
+  const pruning = createPruning(db);
   return {
     transactions: createTransactions({ db, now }),
     lanes: createLanes({ db, now }),
@@ -126,15 +137,10 @@ export function openSqliteStore({ path, now, onCommit }: SqliteStoreDeps): Store
     reactions: createReactions({ db, now }),
     pushKeys: createPushKeys(db),
     pushDeliveries: createPushDeliveries(db, now),
-    prune: async (before, messagesBefore) => {
-      await db.soon(() => {
-        db.run("delete from transactions where received_at < ?", before);
-        db.run("delete from seen_events where received_at < ?", before);
-        db.run("delete from push_deliveries where tried_at < ?", before);
-        db.run("delete from jobs where parked_at < ?", before);
-        pruneMemory(db, messagesBefore);
-      });
+    prune: pruning.prune,
+    close() {
+      pruning.stop();
+      return db.close();
     },
-    close: () => db.close(),
   };
 }

@@ -2,6 +2,7 @@
 import type { Content, MatrixEvent } from "../matrix/event.ts";
 import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
 import type { BareJid, Jid } from "../xmpp/jid.ts";
+import type { Messages, Reactions } from "./message-records.ts";
 import type { Overview } from "./overview-records.ts";
 import type { Blocks, LinkRequests } from "./request-records.ts";
 import type { Guests, Occupants, Puppets, RoomLinks, RoomNicks } from "./room-records.ts";
@@ -32,6 +33,8 @@ export interface Job extends NewJob {
   id: number;
   /** Unix time in milliseconds. */
   acceptedAt: number;
+  /** Unix time in milliseconds; there where it had been given up before. */
+  retriedAt?: number;
   attempts: number;
 }
 
@@ -57,6 +60,10 @@ export interface DirectRoom {
 export interface Lanes {
   /** Stores the jobs in one durable commit; resolves once they would survive a power cut. */
   add(jobs: readonly NewJob[]): Promise<void>;
+  /** As `add`. @returns false where at least so many wait in the lane already, so that nothing was stored. */
+  addWithin(atMost: number, job: NewJob): Promise<boolean>;
+  /** Whether at least so many jobs, parked ones aside, are in the lanes whose names begin so. */
+  isDeep(prefix: string, count: number): Promise<boolean>;
   /** Lanes that hold a job to do. */
   waiting(): Promise<string[]>;
   /** The oldest job of the lane that is not parked. */
@@ -67,11 +74,14 @@ export interface Lanes {
   failed(job: Job, problem: string): Promise<void>;
   /** As `complete`, but the job is kept for the operator to see. */
   park(job: Job, problem: string, followUps: readonly NewJob[]): Promise<void>;
+  /** The thousand that were parked last, in the order in which they came. */
   parked(): Promise<ParkedJob[]>;
-  /** All that is not parked, oldest first. */
+  /** The oldest thousand of those that are not parked, oldest first. */
   queued(): Promise<WaitingJob[]>;
   /** Puts a parked job back to where it was in its lane, as one that may have had its effect. */
   unpark(id: number): Promise<void>;
+  /** As `unpark`, for all there are. @returns their lanes. */
+  unparkAll(): Promise<string[]>;
   /** The job will not be done, and nobody is told. */
   drop(id: number): Promise<void>;
 }
@@ -106,6 +116,8 @@ export interface DirectRooms {
   /** Those of a user whose room is not known, as while it is being made. */
   roomless(userId: UserId): Promise<DirectRoom[]>;
   all(): Promise<DirectRoom[]>;
+  /** Those of so many XMPP users, the next ones behind that address; none where there are no more. */
+  ofNext(count: number, after: Jid | undefined): Promise<DirectRoom[]>;
   /** Durable, since what follows on the homeserver cannot be taken back. */
   save(room: DirectRoom): Promise<void>;
   forget(userId: UserId, jid: Jid): Promise<void>;
@@ -236,69 +248,6 @@ export interface PushDeliveries {
   refusedSince(digest: string): Promise<number | undefined>;
 }
 
-/** One event and one stanza that stand for each other. */
-export interface StoredMessage {
-  roomId: RoomId;
-  eventId: EventId;
-  /** Counted from 0, where an event is several stanzas or a stanza several events. */
-  part: number;
-  origin: "matrix" | "xmpp";
-  /** The sender on either side; in an XMPP room whose occupants stay unknown the JID is `room/key`. */
-  userId: UserId;
-  jid: Jid;
-  /** The stanza's `id`. */
-  messageId: string | undefined;
-  /** XEP-0359, as the sender says. */
-  originId: string | undefined;
-  /** XEP-0359, as an archive says that may: never what anybody else has put there. */
-  stanzaId: { id: string; by: BareJid } | undefined;
-  /** The first version's event, where this is an edit. */
-  rootId: EventId | undefined;
-  replyTo: EventId | undefined;
-  /** The event that its thread begins with. */
-  threadId: EventId | undefined;
-  isRedacted: boolean;
-}
-
-export interface Messages {
-  /** Keeps what is known already of the same event and part. */
-  save(message: StoredMessage): Promise<void>;
-  /** All parts, in order; none for an event that has not crossed. */
-  ofEvent(roomId: RoomId, eventId: EventId): Promise<StoredMessage[]>;
-  /** What the sender calls by that message ID or origin ID, oldest first; IDs of others are others. */
-  ofMessageId(roomId: RoomId, jid: Jid, id: string): Promise<StoredMessage[]>;
-  /** What an archive calls by that stanza ID, oldest first. */
-  ofStanzaId(roomId: RoomId, by: BareJid, id: string): Promise<StoredMessage[]>;
-  /** The archive has given the stanza an ID. */
-  setStanzaId(
-    roomId: RoomId,
-    eventId: EventId,
-    part: number,
-    stanzaId: { id: string; by: BareJid },
-  ): Promise<void>;
-  /** All parts of the first version and of its edits, oldest first. */
-  versions(roomId: RoomId, rootId: EventId): Promise<StoredMessage[]>;
-  markRedacted(roomId: RoomId, eventId: EventId): Promise<void>;
-}
-
-export interface Reaction {
-  roomId: RoomId;
-  eventId: EventId;
-  targetId: EventId;
-  userId: UserId;
-  key: string;
-}
-
-export interface Reactions {
-  save(reaction: Reaction): Promise<void>;
-  ofEvent(roomId: RoomId, eventId: EventId): Promise<Reaction | undefined>;
-  /** What a user has put on a message, oldest first. */
-  ofUser(roomId: RoomId, targetId: EventId, userId: UserId): Promise<Reaction[]>;
-  /** What all have put on a message, oldest first. */
-  ofTarget(roomId: RoomId, targetId: EventId): Promise<Reaction[]>;
-  remove(roomId: RoomId, eventId: EventId): Promise<void>;
-}
-
 export interface Store {
   messages: Messages;
   reactions: Reactions;
@@ -323,7 +272,7 @@ export interface Store {
   overview: Overview;
   /**
    * Forgets transaction and event IDs received, notifications sent and jobs parked before the Unix time in
-   * milliseconds; and messages and reactions before the other one.
+   * milliseconds; and messages and reactions before the other one. A little at a time: others need not wait for it.
    */
   prune(before: number, messagesBefore: number): Promise<void>;
   close(): Promise<void>;

@@ -113,6 +113,19 @@ test("a job that the homeserver refuses for good is parked, its sender told and 
   assert.deepEqual(parked, [["1", "could not send: 403 M_FORBIDDEN no"]]);
 });
 
+test("a message that a firewall refuses for its words holds up its lane for minutes, not for a day", async (t) => {
+  const { store, failing, attempts, done, pass, add } = setUp(t, { giveUpAfterMs: 86_400_000 });
+  failing.set("1", new MatrixError("send", 403, undefined));
+  await add(job("1"), job("2"));
+  for (let minute = 0; minute < 20; minute += 1) await pass(60_000);
+  assert.deepEqual(done, []);
+  for (let minute = 0; minute < 10; minute += 1) await pass(60_000);
+  assert.deepEqual(done.sort(), ["1 told of remote-server-timeout", "2"]);
+  assert.equal(attempts.filter((cause) => cause.startsWith("1 again")).length, 29);
+  const parked = (await store.lanes.parked()).map(({ problem }) => problem);
+  assert.deepEqual(parked, ["could not send: 403 (no homeserver's answer)"]);
+});
+
 test("a job on which the bridge itself breaks is parked, whatever was thrown", async (t) => {
   const { store, failing, done, add } = setUp(t);
   for (const [cause, thrown] of [
@@ -141,6 +154,23 @@ test("a job that has failed for too long is parked at its next attempt", async (
   assert.deepEqual(done, ["1 told of remote-server-timeout"]);
 });
 
+test("a job that was given up and is tried again is not given up at the first failure, old as it is", async (t) => {
+  const { store, dispatcher, failing, done, pass, add } = setUp(t);
+  failing.set("1", down);
+  await add(job("1"));
+  await pass(60_001);
+  const [parked] = await store.lanes.parked();
+  assert.ok(parked);
+  done.length = 0;
+  await store.lanes.unpark(parked.id);
+  dispatcher.wake(["a"]);
+  await pass(0);
+  const [waiting] = await store.lanes.queued();
+  assert.deepEqual([waiting?.attempts, waiting?.acceptedAt], [2, parked.acceptedAt]);
+  await pass(60_001);
+  assert.deepEqual(done, ["1 told of remote-server-timeout"]);
+});
+
 test("when a side comes back, lanes that wait try at once", async (t) => {
   const { dispatcher, failing, done, pass, add } = setUp(t);
   failing.set("1", down).set("2", down);
@@ -156,6 +186,24 @@ test("no more lanes than allowed run at once, and a lane that waits to retry cou
   failing.set("1", down);
   await add(job("1", "a"), job("2", "b"), job("3", "c"));
   assert.deepEqual(done.sort(), ["2", "3"]);
+});
+
+test("conversations that wait for one network take nothing from the other", async (t) => {
+  const answers: (() => void)[] = [];
+  const { done, add, pass, dispatcher } = setUp(t, {
+    maxConcurrentLanes: 2,
+    async handle({ cause, lane }) {
+      if (lane.startsWith("matrix")) await new Promise<void>((resolve) => answers.push(resolve));
+      done.push(cause);
+    },
+  });
+  await add(job("1", "matrix !a"), job("2", "matrix !b"), job("3", "matrix !c"), job("4", "xmpp romeo"));
+  assert.deepEqual([done, dispatcher.lanes()], [["4"], { working: 2, queued: 1, retrying: 0 }]);
+  for (const answer of answers) answer();
+  await pass(0);
+  answers[2]?.();
+  await pass(0);
+  assert.deepEqual(done, ["4", "1", "2", "3"]);
 });
 
 test("after a start, only the first job of a lane that was left may be a repeat", async (t) => {
@@ -278,6 +326,62 @@ test("a job that is done and cannot be removed from the store is not done again"
   await pass(500);
   assert.deepEqual(attempts, ["1", "2"]);
   assert.deepEqual(await lanes.waiting(), []);
+});
+
+test("a job that is refused while the disk is full is not tried again, and is told of once", async (t) => {
+  const store = openSqliteStore({ path: ":memory:", now: () => 0 });
+  const { lanes } = store;
+  let full = true;
+  const unlessFull =
+    <Given extends unknown[]>(work: (...given: Given) => Promise<void>) =>
+    async (...given: Given): Promise<void> => {
+      if (full) throw new Error("database or disk is full");
+      await work(...given);
+    };
+  const outcomes: string[] = [];
+  const { dispatcher, attempts, done, failing, pass } = setUp(t, {
+    lanes: { ...lanes, complete: unlessFull(lanes.complete), park: unlessFull(lanes.park) },
+    onDone: ({ cause }, outcome) => void outcomes.push(`${cause} ${outcome}`),
+  });
+  failing.set("1", new UndeliverableError("cancel", "not-allowed", "No."));
+  failing.set("2", new TypeError("a mapping broke"));
+  await lanes.add([job("1"), job("2", "b")]);
+  dispatcher.wake(["a", "b"]);
+  for (let n = 0; n < 4; n += 1) await pass(500);
+  assert.deepEqual(
+    [attempts, outcomes],
+    [
+      ["1", "2"],
+      ["1 refused", "2 parked"],
+    ],
+  );
+  full = false;
+  await pass(500);
+  assert.deepEqual(attempts.slice(0, 2), ["1", "2"]);
+  assert.deepEqual(done.toSorted(), ["1 told of not-allowed", "2 told of internal-server-error"]);
+  assert.deepEqual(await lanes.waiting(), []);
+});
+
+test("what waited while the bridge was down for days is tried, and not given up, when the far side comes late", async (t) => {
+  const store = openSqliteStore({ path: ":memory:", now: () => 0 });
+  await store.lanes.add([job("1")]);
+  const days = 3 * 24 * 60 * 60 * 1000;
+  let [clock, isDown] = [days, true];
+  const { dispatcher, done, pass } = setUp(t, {
+    lanes: store.lanes,
+    now: () => clock,
+    async handle({ cause }) {
+      if (isDown) throw down;
+      done.push(cause);
+    },
+  });
+  await dispatcher.start();
+  await pass(0);
+  clock += 1000;
+  await pass(1000);
+  isDown = false;
+  await pass(2000);
+  assert.deepEqual([done, await store.lanes.parked()], [["1"], []]);
 });
 
 test("a job whose sender cannot even be told is parked, and its lane goes on", async (t) => {

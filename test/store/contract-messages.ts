@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { suite } from "node:test";
 import type { EventId, RoomId, UserId } from "../../src/matrix/ids.ts";
-import type { Reaction, StoredMessage } from "../../src/store/store.ts";
+import type { Reaction, StoredMessage } from "../../src/store/message-records.ts";
 import type { BareJid } from "../../src/xmpp/jid.ts";
 import type { Check } from "./contract.ts";
 

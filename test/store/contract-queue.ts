@@ -32,6 +32,9 @@ const event = (id: string, roomId = garden, lane = "a"): EventJob => ({
   },
 });
 
+/** More than are forgotten at a time. */
+const old = Array.from({ length: 1050 }, (_, n) => `$${n}`);
+
 async function head(store: Store, lane = "a"): Promise<Job> {
   const next = await store.lanes.next(lane);
   assert.ok(next, `lane ${lane} is empty`);
@@ -93,6 +96,26 @@ export function testQueue(backend: string, check: Check): void {
       assert.deepEqual(await accept(store, "t2", "d2", "$2"), []);
       assert.deepEqual(await accept(store, "t3", "d3", "$1", "$2"), [event("$1")]);
       assert.deepEqual(await drain(store), ["$1", "$2", "$1"]);
+    });
+
+    check("much is forgotten a little at a time, and others need not wait for it", async ({ store }) => {
+      await accept(store, "t1", "d1", ...old);
+      await drain(store);
+      const pruning = store.prune(2000, 0).then(() => "forgotten");
+      const accepted = accept(store, "t2", "d2", "$new").then(() => "accepted");
+      assert.equal(await Promise.race([pruning, accepted]), "accepted");
+      await pruning;
+      assert.equal((await accept(store, "t3", "d3", ...old)).length, old.length);
+    });
+
+    check("closing breaks forgetting off, and the next time goes on with it", async ({ store, reopen }) => {
+      await accept(store, "t1", "d1", ...old);
+      await drain(store);
+      const pruning = store.prune(2000, 0);
+      const again = await reopen();
+      await pruning;
+      await again.prune(2000, 0);
+      assert.equal((await accept(again, "t3", "d3", ...old)).length, old.length);
     });
 
     check(
@@ -188,6 +211,24 @@ export function testQueue(backend: string, check: Check): void {
       },
     );
 
+    check("a lane that holds so many takes no more of what may be refused", async ({ store }) => {
+      const add = (cause: string, lane?: string) => store.lanes.addWithin(2, job(cause, lane));
+      assert.deepEqual([await add("1"), await add("2"), await add("3")], [true, true, false]);
+      assert.equal(await add("4", "b"), true);
+      await store.lanes.park(await head(store), "gone", []);
+      assert.equal(await add("5"), true);
+      assert.deepEqual(await drain(store), ["2", "5"]);
+    });
+
+    check("it is known whether so many wait in lanes of a name, parked ones aside", async ({ store }) => {
+      const { lanes } = store;
+      assert.equal(await lanes.isDeep("a ", 1), false);
+      await lanes.add([job("1", "a 1"), job("2", "a \u{10fffe}"), job("3", "a"), job("4", "b 1")]);
+      assert.deepEqual([await lanes.isDeep("a ", 2), await lanes.isDeep("a ", 3)], [true, false]);
+      await lanes.park(await head(store, "a 1"), "gone", []);
+      assert.equal(await lanes.isDeep("a ", 2), false);
+    });
+
     check("a failed attempt is counted and its job stays at the head", async ({ store }) => {
       await store.lanes.add([job("1"), job("2")]);
       await store.lanes.failed(await head(store), "down");
@@ -229,6 +270,46 @@ export function testQueue(backend: string, check: Check): void {
         ["2"],
       );
       assert.deepEqual(await drain(store), ["3"]);
+    });
+
+    check("of very many jobs only a thousand are read to list them", async ({ store }, clock) => {
+      const jobs = Array.from({ length: 1001 }, (_, n) => job(`c${n}`));
+      await store.lanes.add(jobs);
+      const queued = await store.lanes.queued();
+      assert.deepEqual([queued.length, queued[0]?.cause, queued.at(-1)?.cause], [1000, "c0", "c999"]);
+      for (const _ of jobs) {
+        clock.ms += 1;
+        await store.lanes.park(await head(store), "gone", []);
+      }
+      const parked = await store.lanes.parked();
+      assert.deepEqual([parked.length, parked[0]?.cause, parked.at(-1)?.cause], [1000, "c1", "c1000"]);
+    });
+
+    check("all that is parked is put back at once, however much it is", async ({ store }, clock) => {
+      await store.lanes.add([job("1"), job("2", "b"), job("3"), job("4", "c")]);
+      for (const lane of ["a", "b", "a"]) await store.lanes.park(await head(store, lane), "gone", []);
+      clock.ms = 7000;
+      assert.deepEqual((await store.lanes.unparkAll()).sort(), ["a", "b"]);
+      const { cause, retriedAt, attempts } = await head(store);
+      assert.deepEqual([cause, retriedAt, attempts], ["1", 7000, 1]);
+      assert.deepEqual([await drain(store), await drain(store, "b")], [["1", "3"], ["2"]]);
+      assert.equal((await head(store, "c")).retriedAt, undefined);
+      assert.deepEqual(await store.lanes.unparkAll(), []);
+    });
+
+    check("a job keeps its times when others take their place ahead of it", async ({ store }, clock) => {
+      clock.ms = 1000;
+      await store.transactions.accept({ id: "t1", digest: "d", jobs: [event("$1")], unsure: new Set() });
+      await store.lanes.add([job("2")]);
+      const running = await head(store);
+      const [, behind] = await store.lanes.queued();
+      assert.ok(behind);
+      await store.lanes.park(behind, "gone", []);
+      clock.ms = 5000;
+      await store.lanes.unpark(behind.id);
+      await store.transactions.acceptNext(running, [event("$3")]);
+      const [, , moved] = await store.lanes.queued();
+      assert.deepEqual([moved?.cause, moved?.acceptedAt, moved?.retriedAt], ["2", 1000, 5000]);
     });
 
     check("a job is not parked if what is to be told cannot be stored", async ({ store }) => {

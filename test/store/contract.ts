@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { suite, type TestContext, test } from "node:test";
 import type { RoomId, UserId } from "../../src/matrix/ids.ts";
 import type { Store } from "../../src/store/store.ts";
-import type { BareJid } from "../../src/xmpp/jid.ts";
+import type { BareJid, Jid } from "../../src/xmpp/jid.ts";
 import { testMessages } from "./contract-messages.ts";
 import { testOverview } from "./contract-overview.ts";
 import { testPush } from "./contract-push.ts";
@@ -69,6 +69,26 @@ export function testStore(backend: string, open: (t: TestContext, clock: Clock) 
       assert.equal(await store.directRooms.ofRoom(garden), undefined);
       assert.deepEqual(await store.directRooms.ofRoom(tomb), { ...room, roomId: tomb, membership: "join" });
     });
+
+    check(
+      "rooms are gone through by XMPP users, some at a time and each with all of theirs",
+      async ({ store }) => {
+        const mercutio = "mercutio@xmpp.example" as BareJid;
+        const nurse = "@nurse:hs.example" as UserId;
+        const rooms = [
+          { ...room, jid: mercutio, roomId: tomb },
+          { ...room, userId: nurse, roomId: undefined },
+          room,
+        ];
+        for (const one of rooms) await store.directRooms.save(one);
+        const inOrder = async (after?: Jid) =>
+          (await store.directRooms.ofNext(1, after)).toSorted((a, b) => a.userId.localeCompare(b.userId));
+        assert.deepEqual(await inOrder(), [rooms[0]]);
+        assert.deepEqual(await inOrder(mercutio), [room, rooms[1]]);
+        assert.deepEqual(await inOrder(romeo), []);
+        assert.equal((await store.directRooms.ofNext(2, undefined)).length, 3);
+      },
+    );
 
     check("rooms that are being made are several at once", async ({ store }) => {
       const other = { ...room, userId: "@nurse:hs.example" as UserId, roomId: undefined };

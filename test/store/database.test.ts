@@ -142,6 +142,21 @@ test("after a sync that failed nothing is promised any more, and the reason is t
   await assert.rejects(db.close(), lost);
 });
 
+test("what was committed while a sync failed is not promised either, though the disk takes the next one", async (t) => {
+  const { db, syncs, told, insert } = await slowDisk(t);
+  const first = db.durably(() => insert(1));
+  await waitFor(() => syncs.length === 1, "the sync");
+  const second = db.durably(() => insert(2));
+  await db.soon(() => insert(3));
+  syncs[0]?.reject(new Error("EIO"));
+  const lost = /could not be written to the disk: mend that, and restart/;
+  await assert.rejects(first, lost);
+  await assert.rejects(second, lost);
+  assert.equal(syncs.length, 1);
+  assert.ok(told.every((problem) => lost.test(problem ?? "")));
+  await assert.rejects(db.close(), lost);
+});
+
 test("nobody else may read the database's files, nor look into a folder that was made for it", async (t) => {
   const outside = await mkdtemp(join(tmpdir(), "causeway-"));
   t.after(() => rm(outside, { recursive: true, force: true }));

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { failureOf } from "../../src/bridge/failure.ts";
+import { openDatabase } from "../../src/store/database.ts";
 import { temporaryFolder } from "../support/bridge.ts";
 
 const thrownBy = (work: () => unknown): unknown => {
@@ -32,4 +34,27 @@ test("a message that meets a locked or full database is tried again, and one tha
     [full, locked, refused].map((error) => failureOf(error).retry),
     [true, true, false],
   );
+});
+
+test("no message is given up because the disk has failed, or the database was closed under it", async (t) => {
+  const folder = temporaryFolder();
+  t.after(folder.remove);
+  const path = join(folder.path, "a.db");
+  const db = openDatabase(path, undefined, () => Promise.reject(new Error("EIO")));
+  db.exec("create table a (b text)");
+  const failures: unknown[] = [];
+  const asked = (work: Promise<unknown>): Promise<unknown> => work.catch((error) => failures.push(error));
+  await asked(db.durably(() => db.run("insert into a values ('1')")));
+  await asked(db.soon(() => db.run("insert into a values ('2')")));
+  await asked(db.close());
+  await asked(db.soon(() => db.run("insert into a values ('3')")));
+  failures.push(thrownBy(() => db.one("select b from a")));
+  failures.push(thrownBy(() => db.run("insert into a values ('1')")));
+  writeFileSync(path, "x".repeat(10_000));
+  failures.push(thrownBy(() => new DatabaseSync(path).prepare("select 1 from a")));
+  assert.deepEqual(
+    failures.map((error) => failureOf(error).retry),
+    failures.map(() => true),
+  );
+  assert.equal(failures.length, 7);
 });
