@@ -1,6 +1,6 @@
 /** The middle, put together: all that stands between the two edges, over clients and a store that are given. */
 import { randomBytes } from "node:crypto";
-import { isServiceAllowed, levelOf, mayOpen } from "../config/permissions.ts";
+import { isServiceAllowed, levelOf } from "../config/permissions.ts";
 import { createDirectory } from "../gateway/directory.ts";
 import type { Http } from "../http/client.ts";
 import { createRateLimit } from "../http/rate-limit.ts";
@@ -23,6 +23,7 @@ import { type BridgeOverview, createOverview } from "./overview.ts";
 import { createPeople } from "./people.ts";
 import { createPresence } from "./presence.ts";
 import { createPresenceReturn } from "./presence-return.ts";
+import { createPushback, type PushbackDeps } from "./pushback.ts";
 import { createReconciliation } from "./reconcile.ts";
 import { createRoomParts } from "./room-parts.ts";
 import { createSignals, type Signals } from "./signals.ts";
@@ -38,12 +39,15 @@ export interface BridgeDeps extends GroundDeps {
   /** The parts that something is wrong with, each with what it is. */
   problems(): Record<string, string>;
   jobs: Pick<JobOutcomes, "run" | "over" | "retried">;
+  onPushedBack: PushbackDeps["onRefused"];
 }
 
 export interface Bridge
   extends Pick<Inbox, "acceptTransaction" | "receiveStanza">,
     Pick<Signals, "takeEphemeral"> {
   answerIq: ReturnType<typeof createIqAnswers>;
+  /** Whether there is room for more of what the homeserver hands over. */
+  takesTransaction(): boolean;
   /** Whether a user is the bot or one of the ghosts. */
   isOurs(userId: UserId): boolean;
   /** Takes what a homeserver sends to the push gateway. */
@@ -168,9 +172,23 @@ export function createBridge(deps: BridgeDeps): Bridge {
     announce: presence.announce,
     log,
   });
-  const catchUp = createCatchUp({ ...store, newId, now, onStored, log });
+  const catchUp = createCatchUp({
+    ...store,
+    newId,
+    now,
+    onBegin: () => ground.roomStates.doubt(),
+    onStored,
+    log,
+  });
+  const pushback = createPushback({
+    lanes: store.lanes,
+    ...config.queue,
+    onRefused: deps.onPushedBack,
+    log,
+  });
   const inbox = createInbox({
     ...ground,
+    pushback,
     fromMatrix,
     fromXmpp,
     traffic,
@@ -189,6 +207,7 @@ export function createBridge(deps: BridgeDeps): Bridge {
       addresses,
       directRooms,
       mucOf: (roomId) => rooms.links.ofRoom(roomId)?.muc,
+      hostOf: gateway.hostOf,
       isMuc: rooms.isMuc,
     }),
     log,
@@ -200,7 +219,7 @@ export function createBridge(deps: BridgeDeps): Bridge {
   const directory = createDirectory({
     addresses,
     matrix,
-    permits: (jid) => mayOpen(config.rooms, levelOf(permissions, jid), "gateway"),
+    permits: gateway.permits,
     allowsServer: (server) => isServiceAllowed(config.rooms.homeservers, server),
     isLinked: rooms.isLinked,
   });
@@ -221,6 +240,7 @@ export function createBridge(deps: BridgeDeps): Bridge {
   return {
     acceptTransaction: inbox.acceptTransaction,
     receiveStanza: inbox.receiveStanza,
+    takesTransaction: pushback.takesTransaction,
     answerIq: (request) => (gateway.isRoom(request.attrs.to) ? gateway : { answerIq }).answerIq(request),
     isOurs: (userId) => userId === addresses.botUserId || addresses.isGhost(userId),
     takeEphemeral(items) {
@@ -231,10 +251,7 @@ export function createBridge(deps: BridgeDeps): Bridge {
     thirdParty: createThirdParty({ ...ground, icon: botProfile.icon }),
     userExists: ghosts.exists,
     aliasExists: rooms.aliasExists,
-    suspectLoss(isSure) {
-      ground.roomStates.doubt();
-      catchUp.suspect(isSure);
-    },
+    suspectLoss: catchUp.suspect,
     retryNow: () => dispatcher.retryNow(),
     reconcile: () => reconciliation.begin(),
     prosodyStarted() {
@@ -256,6 +273,7 @@ export function createBridge(deps: BridgeDeps): Bridge {
     },
     overview: createOverview({ ...ground, links: () => rooms.links, dispatcher }),
     async start() {
+      await pushback.start();
       await roomParts.start();
       await botParts.start();
       await dispatcher.start();
@@ -264,6 +282,7 @@ export function createBridge(deps: BridgeDeps): Bridge {
       botParts.stop();
       signals.stop();
       catchUp.stop();
+      pushback.stop();
       await reconciliation.stop();
       await presenceReturn.stop();
       await roomParts.stop();

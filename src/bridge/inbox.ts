@@ -3,19 +3,21 @@ import type { MatrixEvent } from "../matrix/event.ts";
 import type { Log } from "../ops/log.ts";
 import type { EventJob, Job, Store } from "../store/store.ts";
 import type { XmppClient } from "../xmpp/client.ts";
-import { bareOf, type Jid, parseJid } from "../xmpp/jid.ts";
-import { type Element, parseStanza, StanzaSyntaxError, serialize } from "../xmpp/stanza.ts";
+import { bareOf, parseJid } from "../xmpp/jid.ts";
+import { type Element, errorReply, parseStanza, StanzaSyntaxError, serialize } from "../xmpp/stanza.ts";
 import type { CatchUp } from "./catch-up.ts";
 import type { FromMatrix } from "./from-matrix.ts";
 import type { FromXmpp } from "./from-xmpp.ts";
 import type { Presence } from "./presence.ts";
+import { type Pushback, tooMuch } from "./pushback.ts";
 import type { RoomStates } from "./room-state.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Signals } from "./signals.ts";
 import type { Traffic } from "./traffic.ts";
 
 export interface InboxDeps {
-  store: Pick<Store, "transactions" | "lanes">;
+  store: Pick<Store, "transactions">;
+  pushback: Pick<Pushback, "add" | "noted">;
   fromMatrix: FromMatrix;
   fromXmpp: FromXmpp;
   /** Of rooms; the first one that a stanza concerns has it. */
@@ -34,20 +36,38 @@ export interface InboxDeps {
 
 export interface Inbox {
   acceptTransaction(transaction: { id: string; digest: string; events: MatrixEvent[] }): Promise<void>;
-  receiveStanza(stanza: Element): Promise<void>;
+  /** @returns the error for its sender, where it cannot be taken for now. */
+  receiveStanza(stanza: Element): Promise<Element | undefined>;
   handle(job: Job, mayRepeat: boolean): Promise<void>;
 }
 
+/** Where a stanza waits, if it is kept, and whether it may be refused instead. */
+interface Place {
+  lane: string | undefined;
+  mayRefuse: boolean;
+}
+
 export function createInbox(deps: InboxDeps): Inbox {
-  const { store, fromMatrix, fromXmpp, traffic, roomStates, presence, signals, secrets } = deps;
+  const { store, pushback, fromMatrix, fromXmpp, traffic, roomStates, presence, signals, secrets } = deps;
   const { xmpp, catchUp, onStored, newId, log } = deps;
   const routeOf = (stanza: Element): Traffic | undefined =>
     traffic.find((candidate) => candidate.concerns(stanza));
 
-  const keep = async (stanza: Element, lane: string, cause: string): Promise<void> => {
-    await store.lanes.add([{ lane, cause, work: { kind: "stanza", xml: serialize(stanza) } }]);
+  const keep = async (
+    stanza: Element,
+    lane: string,
+    cause: string,
+    mayRefuse: boolean,
+  ): Promise<Element | undefined> => {
+    const work = { kind: "stanza", xml: serialize(stanza) } as const;
+    const isPersons = stanza.name === "message" && stanza.attrs.type !== "error";
+    if (!(await pushback.add({ lane, cause, work }, mayRefuse && isPersons))) {
+      secrets.forget(cause);
+      return errorReply(stanza, tooMuch);
+    }
     log.info("accepted from XMPP", { cause, lane, id: stanza.attrs.id });
     onStored([lane]);
+    return undefined;
   };
 
   /** What breaks here would break here again, so it is stored, and parked when it breaks in its lane. */
@@ -59,14 +79,30 @@ export function createInbox(deps: InboxDeps): Inbox {
       return true;
     }
   };
-  const isWorthStoring = (event: MatrixEvent): boolean =>
-    orStored(() => {
-      roomStates.note(event);
-      return fromMatrix.matters(event);
-    });
+  /** Nothing but itself is lost with it, so what breaks here stops nothing. */
+  const attempt = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      log.error("what it says beside its message was not taken", { error });
+    }
+  };
+
+  const ownLane = ({ attrs }: Element): string => `xmpp ${bareOf(attrs.from)} ${bareOf(attrs.to)}`;
+  /** Of a stanza that is for a room; undefined for any other. */
+  const placeInRoom = (stanza: Element): Place | undefined => {
+    try {
+      const route = routeOf(stanza);
+      return route && { lane: route.laneOf(stanza), mayRefuse: route.mayRefuse(stanza) };
+    } catch (error) {
+      log.error("could not see which room this is for, so it is stored", { error });
+      return { lane: ownLane(stanza), mayRefuse: false };
+    }
+  };
 
   const jobsOf = async (events: readonly MatrixEvent[]): Promise<EventJob[]> => {
-    const storable = await Promise.all(events.filter(isWorthStoring).map(secrets.hideInEvent));
+    const worthStoring = events.filter((event) => orStored(() => fromMatrix.matters(event)));
+    const storable = await Promise.all(worthStoring.map(secrets.hideInEvent));
     return storable.map((event) => ({
       lane: `matrix ${event.room_id}`,
       cause: event.event_id,
@@ -78,22 +114,33 @@ export function createInbox(deps: InboxDeps): Inbox {
     const jobs = await jobsOf(events);
     if (jobs.length === 0) return;
     const fresh = await store.transactions.acceptNext(job, jobs);
-    for (const { cause, lane } of fresh) log.info("accepted from Matrix, by asking for it", { cause, lane });
+    for (const { cause, lane, work } of fresh) {
+      log.info("accepted from Matrix, by asking for it", { cause, lane });
+      // It may be older than what is known of the room.
+      if (work.event.state_key !== undefined) roomStates.doubt(work.event.room_id);
+      else attempt(() => roomStates.note(work.event));
+    }
+    pushback.noted(fresh.length);
     onStored(fresh.map(({ lane }) => lane));
   };
 
   return {
     async acceptTransaction({ id, digest, events }) {
+      for (const event of events) attempt(() => roomStates.note(event));
       const jobs = await jobsOf(events);
       const unsure = catchUp.takeUnsure(jobs.map(({ work }) => work.event.room_id));
       const fresh = await store.transactions.accept({ id, digest, jobs, unsure }).catch((error) => {
         catchUp.giveBack(unsure);
         throw error;
       });
+      // What came before says nothing of what was lost since.
+      for (const { work } of fresh) unsure.delete(work.event.room_id);
+      catchUp.giveBack(unsure);
       for (const { cause, lane } of fresh) log.info("accepted from Matrix", { cause, lane, txn: id });
       if (fresh.length < jobs.length) {
         log.info("left out events that came before", { txn: id, events: jobs.length - fresh.length });
       }
+      pushback.noted(fresh.length);
       onStored(fresh.map(({ lane }) => lane));
     },
 
@@ -102,22 +149,21 @@ export function createInbox(deps: InboxDeps): Inbox {
       if (parseJid(from ?? "") === undefined || parseJid(to ?? "") === undefined) {
         throw new StanzaSyntaxError("a stanza needs a valid `from` and `to`");
       }
-      const route = routeOf(stanza);
-      if (route) {
-        const lane = route.laneOf(stanza);
-        if (lane !== undefined) await keep(stanza, lane, newId());
-        return;
+      const place = placeInRoom(stanza);
+      if (place) {
+        return place.lane === undefined ? undefined : keep(stanza, place.lane, newId(), place.mayRefuse);
       }
       // What is worth something only now is neither stored nor waited for.
-      if (!presence.isLasting(stanza)) signals.hear(stanza);
+      if (!presence.isLasting(stanza)) attempt(() => signals.hear(stanza));
       if (stanza.name === "presence" && !presence.isLasting(stanza)) {
         presence.handle(stanza).catch((error) => log.info("presence was not answered", { from, to, error }));
-        return;
+        return undefined;
       }
-      if (stanza.name === "message" && !orStored(() => fromXmpp.matters(stanza))) return;
+      if (stanza.name === "message" && !orStored(() => fromXmpp.matters(stanza))) return undefined;
       const cause = newId();
-      const lane = `xmpp ${bareOf(from as Jid)} ${bareOf(to as Jid)}`;
-      await keep(stanza.name === "message" ? secrets.hideInMessage(stanza, cause) : stanza, lane, cause);
+      const kept = stanza.name === "message" ? secrets.hideInMessage(stanza, cause) : stanza;
+      // A room that the bridge is in no more would take it for an error of an occupant.
+      return keep(kept, ownLane(stanza), cause, stanza.attrs.type !== "groupchat");
     },
 
     async handle(job, mayRepeat) {
@@ -125,6 +171,8 @@ export function createInbox(deps: InboxDeps): Inbox {
       switch (work.kind) {
         case "event": {
           const event = secrets.eventOf(cause) ?? work.event;
+          // It may have been stored because nobody could tell.
+          if (!fromMatrix.matters(event)) return secrets.forget(cause);
           await acceptNext(job, await fromMatrix.handle(event, mayRepeat));
           if (event.type === "m.room.member") await signals.noteMember(event);
           return secrets.forget(cause);
@@ -137,7 +185,7 @@ export function createInbox(deps: InboxDeps): Inbox {
           if (route) return route.onStanza(stanza, { cause, mayRepeat, acceptedAt });
           if (stanza.name === "presence") await presence.handle(stanza);
           else await fromXmpp.handle(secrets.messageOf(cause) ?? stanza, { cause, mayRepeat, acceptedAt });
-          signals.accepted(stanza);
+          attempt(() => signals.accepted(stanza));
           return secrets.forget(cause);
         }
         case "notice":

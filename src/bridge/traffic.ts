@@ -9,6 +9,8 @@ export interface Traffic {
   concerns(stanza: Element): boolean;
   /** In which lane it waits; undefined where it is nothing to keep. */
   laneOf(stanza: Element): string | undefined;
+  /** Whether a message may be refused while too much waits: not what a MUC says, which would not say it again. */
+  mayRefuse(message: Element): boolean;
   onStanza(stanza: Element, attempt: Attempt): Promise<void>;
   /** Whether events of the room are theirs to deal with. */
   hasRoom(roomId: RoomId): boolean;

@@ -1,6 +1,7 @@
 /** What `config.json` may hold: shape, checks and defaults; every key of ours beyond the design has a default. */
 import { isIP } from "node:net";
 import { z } from "zod";
+import { canonicalList, levels } from "./permissions.ts";
 
 const webUrl = z
   .string()
@@ -98,16 +99,23 @@ export const configSchema = z.strictObject({
   }),
   publicUrl: webUrl,
   database,
-  permissions: z.record(
-    z.string().regex(/^\S+$/, "must be an MXID, a JID, a domain or *"),
-    z.enum(["block", "user", "admin"]),
-  ),
+  permissions: z
+    .record(z.string().regex(/^\S+$/, "must be an MXID, a JID, a domain or *"), z.enum(levels))
+    .transform(canonicalList),
   delivery: z
     .strictObject({
       giveUpAfterHours: z.number().positive().default(24),
       maxConcurrentLanes: z.int().positive().default(256),
       /** Whether Matrix users see which messages have arrived, by an event for each that some clients know. */
       statusEvents: z.boolean().default(false),
+    })
+    .prefault({}),
+  /** What may wait to be delivered, in messages and the like; the rest is refused for now. */
+  queue: z
+    .strictObject({
+      perConversation: z.int().positive().default(1000),
+      /** Of all that came from one network. */
+      perNetwork: z.int().positive().default(100_000),
     })
     .prefault({}),
   /** What crosses besides messages, in both directions. */

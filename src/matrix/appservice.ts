@@ -1,14 +1,16 @@
 /** What the homeserver asks of the bridge: Matrix Application Service API v1.15. */
-import { Router } from "express";
+import { type RequestHandler, Router } from "express";
 import { isObject, readString } from "./event.ts";
 import { tokenCheck } from "./homeserver-token.ts";
-import { jsonBody, only, refuse } from "./http-api.ts";
+import { jsonBody, only, refuse, refuseForNow } from "./http-api.ts";
 import { senselessDepth } from "./json.ts";
 import { addThirdPartyRoutes, type ThirdParty } from "./third-party.ts";
 import { type TransactionsDeps, transactions } from "./transactions.ts";
 
 export interface AppserviceDeps extends TransactionsDeps {
   hsToken: string;
+  /** Whether there is room for more; without it the homeserver keeps the transaction, and all behind it. */
+  takesTransaction(): boolean;
   /** The homeserver's answer to the bridge's own ping is on its way. */
   onPing(transactionId: string | undefined): void;
   /** Whether a user of the bridge's namespace exists, made now if it can be. */
@@ -21,6 +23,9 @@ export interface AppserviceDeps extends TransactionsDeps {
 // Synapse sends up to 100 events of 64 KiB, each with earlier contents beside it, and as much ephemeral data.
 const limit = 64 * 1024 * 1024;
 
+/** For homeservers that look; others have their own notion (docs/servers.md), or try again after the next ping. */
+const comeBackMs = 5000;
+
 // COMPAT(homeservers before r0.1.1 of the specification, Dendrite with `legacy_paths`): "Legacy routes", without a prefix.
 const everyPath = (path: string): string[] => [`/_matrix/app/v1${path}`, path];
 
@@ -30,8 +35,13 @@ export function appserviceRoutes(deps: AppserviceDeps): Router {
   // A transaction that is refused comes again for ever, so only the event that is too deep is left out.
   const json = jsonBody(limit, senselessDepth);
   const authorized = tokenCheck(deps);
+  const pushBack: RequestHandler = (_req, res, next) =>
+    deps.takesTransaction() ? next() : refuseForNow(res, comeBackMs, "Too much waits here already.");
 
-  router.route(everyPath("/transactions/:txnId")).put(authorized, json, transactions(deps)).all(only("PUT"));
+  router
+    .route(everyPath("/transactions/:txnId"))
+    .put(authorized, pushBack, json, transactions(deps))
+    .all(only("PUT"));
   router
     .route("/_matrix/app/v1/ping")
     .post(authorized, jsonBody(64 * 1024), (req, res) => {

@@ -24,11 +24,15 @@ export const unknownEndpoint: RequestHandler = (_req, res) =>
   refuse(res, 404, "M_UNRECOGNIZED", "There is no such endpoint here.");
 
 /** As `refuse`, where the source has to wait (Client-Server API v1.15, "Rate limiting"). */
-export const refuseForNow = (res: Response, retryAfterMs: number): void => {
+export const refuseForNow = (
+  res: Response,
+  retryAfterMs: number,
+  error = "There were too many requests from here.",
+): void => {
   res.set("Retry-After", String(Math.ceil(retryAfterMs / 1000)));
   res.status(429).json({
     errcode: "M_LIMIT_EXCEEDED",
-    error: "There were too many requests from here.",
+    error,
     retry_after_ms: Math.ceil(retryAfterMs),
   });
 };

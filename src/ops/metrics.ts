@@ -1,5 +1,6 @@
 /** What Prometheus is told: its text format 0.0.4 and naming conventions; no label names a room or a person. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Counts } from "../store/overview-records.ts";
 
 export type Direction = "to_matrix" | "to_xmpp";
 /** Nothing is to be carried of what is left out; the sender of what is refused or parked is told. */
@@ -24,19 +25,9 @@ export interface Answered {
 export type Side = "homeserver" | "prosody" | "prosody_iq";
 
 /** What is looked up when somebody asks. */
-export interface Readings {
-  /** Jobs that are accepted and not over. */
-  queued: number;
-  parked: number;
+export interface Readings extends Omit<Counts, "oldestAt"> {
+  /** Age of the oldest job that is not parked. */
   oldestSeconds: number;
-  relayedRooms: number;
-  puppetRooms: number;
-  hostedRooms: number;
-  puppets: number;
-  occupants: number;
-  guests: number;
-  ghosts: number;
-  directRooms: number;
 }
 
 export interface Lanes {
@@ -65,6 +56,8 @@ export interface Metrics {
   /** A connection was waited for too long. */
   passedOver(): void;
   strangerRefused(): void;
+  /** A transaction or a message was refused because too much waits already. */
+  pushedBack(side: "homeserver" | "prosody"): void;
   readonly contentType: string;
   text(): Promise<string>;
 }
@@ -106,6 +99,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
   const callbacks = counter("callbacks", "Callbacks of Prosody, by whether they came in order.", "order");
   const waits = histogram("callback_wait", "What callbacks that overtook earlier ones waited.", waitBuckets);
   const passed = counter("callbacks_passed_over", "Connections that were waited for too long.");
+  const pushed = counter("pushed_back", "What was refused because too much waits already.", "side");
   const strangers = counter("strangers_refused", "Requests without or with wrong credentials.");
 
   const build = gauge("build_info", "1, labelled with the version.", "version");
@@ -134,6 +128,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     for (const outcome of ["delivered", "left_out", "refused", "parked"] as const)
       messages.inc({ direction, kind: "message", outcome }, 0);
   }
+  for (const side of ["homeserver", "prosody"]) pushed.inc({ side }, 0);
   for (const order of ["in_turn", "waited", "gone"]) callbacks.inc({ order }, 0);
 
   const measure = async (): Promise<void> => {
@@ -163,6 +158,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     },
     passedOver: () => passed.inc(),
     strangerRefused: () => strangers.inc(),
+    pushedBack: (side) => pushed.inc({ side }),
     contentType: register.contentType,
     async text() {
       await measure();

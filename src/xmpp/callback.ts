@@ -13,8 +13,11 @@ export interface CallbackDeps {
   order: ArrivalOrder;
   strangers: Strangers;
   log: Log;
-  /** Resolves once a message or presence is stored, or is known to need no storing. */
-  receive(stanza: Element): Promise<void>;
+  /**
+   * Resolves once a message or presence is stored, or is known to need no storing.
+   * @returns the error for its sender, where it cannot be stored for now.
+   */
+  receive(stanza: Element): Promise<Element | undefined>;
   answerIq(request: Element): Promise<Element>;
   /** An IQ of type result or error, which asks for no answer. */
   onIqAnswer(answer: Element): void;
@@ -105,8 +108,9 @@ export function callbackRoutes(deps: CallbackDeps): Router {
     const { type, from, to } = stanza.attrs;
     if (!stillThere) return log.warn("Prosody gave a callback up before its turn", { from });
     if (stanza.name !== "iq") {
-      await receive(stanza);
-      return answer(res, 202);
+      const refusal = await receive(stanza);
+      // A status would leave out the words.
+      return refusal ? answer(res, 200, refusal) : answer(res, 202);
     }
     // Answers to nothing: any reply would start a loop (docs/servers.md).
     if (type !== "get" && type !== "set") {

@@ -40,6 +40,7 @@ test("the required keys alone make a configuration with every default", () => {
     xmpp: { ...sample.xmpp, xhtmlIm: false },
     database: "sqlite:/etc/causeway/data/causeway.db",
     delivery: { giveUpAfterHours: 24, maxConcurrentLanes: 256, statusEvents: false },
+    queue: { perConversation: 1000, perNetwork: 100_000 },
     privacy: { presence: true, receipts: true, typing: true },
     media: { linksExpireAfterDays: 14, maxBytes: 52_428_800, allowedNetworks: [] },
     rooms: {

@@ -10,7 +10,7 @@ import { createHttp, type Http } from "../../src/http/client.ts";
 import { createXmppClient, type RestAuth, type XmppClient } from "../../src/xmpp/client.ts";
 import type { Jid } from "../../src/xmpp/jid.ts";
 import { createIqRequests } from "../../src/xmpp/requests.ts";
-import { type Element, parseStanza, xml } from "../../src/xmpp/stanza.ts";
+import { type Element, errorReply, parseStanza, readError, serialize, xml } from "../../src/xmpp/stanza.ts";
 import { createInbox } from "../servers/inbox.ts";
 import { serversMissing } from "../servers/location.ts";
 import { type Prosody, startProsody } from "../servers/prosody.ts";
@@ -30,10 +30,14 @@ let http: Http;
 const held: (() => void)[] = [];
 
 const callbacks = createInbox<Element>("the callback", String);
+const tooMuch = { type: "wait", condition: "resource-constraint", text: "Send it again later." };
 const callbackServer = createServer(async (req, res) => {
   const body = await text(req);
-  if (req.method === "POST") callbacks.add(parseStanza(body));
-  res.writeHead(202).end();
+  const stanza = req.method === "POST" ? parseStanza(body) : undefined;
+  if (stanza) callbacks.add(stanza);
+  if (stanza?.getChildText("body") !== "too much") return void res.writeHead(202).end();
+  const refusal = serialize(errorReply(stanza, tooMuch));
+  res.writeHead(200, { "content-type": "application/xmpp+xml" }).end(refusal);
 });
 
 before(async () => {
@@ -141,6 +145,17 @@ test("each refusal of the request itself is told with its reason", { skip }, asy
     ],
   ];
   for (const [send, problem] of rows) await assert.rejects(send(), { name: "RestError", message: problem });
+});
+
+test("a message that the callback answers with an error comes back with its words", { skip }, async () => {
+  for (const [type, to] of [
+    ["chat", juliet],
+    ["groupchat", `#cafe%hs.test@${component}`],
+  ] as const) {
+    await romeo.send(xml("message", { type, to, id: `m-${type}` }, xml("body", {}, "too much")));
+    const error = await romeo.waitFor((stanza) => stanza.attrs.id === `m-${type}`);
+    assert.deepEqual([error.attrs.type, error.attrs.from, readError(error)], ["error", to, tooMuch]);
+  }
 });
 
 for (const accept of ["application/json", "text/html"]) {
