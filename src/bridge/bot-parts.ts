@@ -90,6 +90,7 @@ export function createBotParts(deps: BotPartsDeps): BotParts {
     stop: botCommands.stop,
     adHoc: createAdHoc({
       commands,
+      log,
       callerOf(from) {
         const jid = bareOf(from);
         const level = levelOf(permissions, jid);

@@ -12,6 +12,8 @@ export interface CatchUpDeps {
   newId: () => string;
   /** Unix time in milliseconds. */
   now: () => number;
+  /** The comparison begins: whatever is remembered of rooms may be old. */
+  onBegin: () => void;
   onStored: (lanes: string[]) => void;
   log: Log;
 }
@@ -30,7 +32,7 @@ export interface CatchUp {
 const burst = { size: 6, withinMs: 30_000 };
 
 export function createCatchUp(deps: CatchUpDeps): CatchUp {
-  const { transactions, lanes, newId, now, onStored, log } = deps;
+  const { transactions, lanes, newId, now, onBegin, onStored, log } = deps;
   const compared = new Set<RoomId>();
   /** When the last comparisons began, oldest first. */
   const begun: number[] = [];
@@ -50,6 +52,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
 
   const begin = (): void => {
     timer = undefined;
+    onBegin();
     begun.push(now());
     begun.splice(0, begun.length - burst.size);
     compare().catch((error) => log.error("could not look for lost events", { error }));

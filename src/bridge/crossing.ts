@@ -1,5 +1,5 @@
 /** What becomes of an event on its way to XMPP. */
-import type { StoredMessage } from "../store/store.ts";
+import type { StoredMessage } from "../store/message-records.ts";
 import type { Element } from "../xmpp/stanza.ts";
 
 export type Crossing =

@@ -5,6 +5,7 @@ import {
   type ErrorType,
   type Failure,
   failureOfMatrix,
+  failureOfProxy,
   failureOfRest,
   failureOfStanzaError,
 } from "../mapping/errors.ts";
@@ -47,9 +48,10 @@ const storeTrouble: Failure = {
 
 export function failureOf(error: unknown): Failure {
   if (error instanceof UndeliverableError) return error.failure;
-  if (error instanceof MatrixError) return failureOfMatrix(error.status, error.errcode);
+  if (error instanceof MatrixError)
+    return error.isProxys ? failureOfProxy() : failureOfMatrix(error.status, error.errcode);
   if (error instanceof StanzaRefusedError) return failureOfStanzaError(error.error);
-  if (error instanceof RestError) return failureOfRest(error.status);
+  if (error instanceof RestError) return failureOfRest(error.status, error.isProxys);
   if (error instanceof IqTimeoutError || error instanceof IqUnansweredError) return failureOfRest(undefined);
   if (error instanceof NoAnswerError) return failureOfMatrix(undefined);
   return error instanceof Error && isStoreTrouble(error) ? storeTrouble : poison;

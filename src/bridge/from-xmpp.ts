@@ -15,7 +15,7 @@ import type { Log } from "../ops/log.ts";
 import { sentAtOf } from "../xmpp/delay.ts";
 import { type BareJid, bareOf, domainOf, isFullJid, type Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/namespaces.ts";
-import { type Element, readError, readText, type StanzaError } from "../xmpp/stanza.ts";
+import { type Element, readChild, readError, readText, type StanzaError } from "../xmpp/stanza.ts";
 import type { Bot } from "./bot.ts";
 import { directConversation, speakerIn } from "./conversation.ts";
 import type { DirectRooms, OpenRoom } from "./direct-rooms.ts";
@@ -67,6 +67,10 @@ export interface FromXmpp {
   sendOnce(to: OpenRoom, content: Part, attempt: Attempt, more?: SendOptions): Promise<EventId>;
 }
 
+/** Of the n-th event of a ghost that the same cause brings about. */
+export const sentTxnId = (txnId: FromXmppDeps["txnId"], cause: string, ghost: UserId, part: number): string =>
+  txnId(cause, part === 0 ? ghost : `${ghost} ${part}`);
+
 const saysSomething = (message: Element): boolean =>
   toContents(message).length > 0 || readSharedLinks(message) !== undefined;
 
@@ -80,7 +84,7 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
     attempt,
     { part = 0, sentAt } = {},
   ) => {
-    const id = txnId(attempt.cause, part === 0 ? ghost : `${ghost} ${part}`);
+    const id = sentTxnId(txnId, attempt.cause, ghost, part);
     const { cause, mayRepeat } = attempt;
     const found = mayRepeat ? await matrix.findSent(ghost, roomId, id) : undefined;
     if (found) {
@@ -149,7 +153,7 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
     log.warn("an XMPP server refused a message", { cause: attempt.cause, from: jid, about: id, ...error });
     if (!room?.roomId || typeof id !== "string" || !id.startsWith("$")) return;
     const { sentence } = failureOfStanzaError(error);
-    const content = notDelivered(jid, sentence, error.text, id as EventId);
+    const content = notDelivered(inWords(jid), sentence, error.text, id as EventId);
     await sendOnce({ roomId: room.roomId, ghost: addresses.ghostOf(jid) }, content, attempt);
   };
 
@@ -205,12 +209,15 @@ export function createFromXmpp(deps: FromXmppDeps): FromXmpp {
       const [from, to] = [bareOf(message.attrs.from as Jid), bareOf(message.attrs.to as Jid)];
       const isError = message.attrs.type === "error";
       if (message.attrs.type === "groupchat") {
-        // The bridge is in no MUC yet, and an error would tell the room more than it should know.
-        return log.warn("left out: a groupchat message came, but the bridge is in no room", {
+        // As after an unlink; an error would tell the room more than it should know.
+        return log.warn("left out: a groupchat message of a room that is not linked", {
           cause: attempt.cause,
           from,
         });
       }
+      // XEP-0045 §7.5: it was private, and of an occupant.
+      if (!isError && isFullJid(message.attrs.from) && readChild(message, NS.mucUser, "x"))
+        throw new UndeliverableError("cancel", "item-not-found", `The bridge is in ${from} no more.`);
       if (to === component && isError)
         return deps.onOwnError(String(message.attrs.id), from, readError(message));
       if (to === component) return bot.onStanza(message, attempt.cause);

@@ -51,7 +51,8 @@ export interface Ground extends Omit<GroundDeps, "config"> {
 
 export function createGround({ config, ...deps }: GroundDeps): Ground {
   const { homeserver, appservice, xmpp: prosody } = config;
-  const { store, matrix, log } = deps;
+  // By name, since a caller may have more than this is to hand on.
+  const { store, matrix, media, xmpp, requests, log, now } = deps;
   const [component, homeserverDomain] = [prosody.component as BareJid, homeserver.domain];
   const addresses = createAddresses({
     homeserverDomain,
@@ -62,7 +63,7 @@ export function createGround({ config, ...deps }: GroundDeps): Ground {
   const profiles = createMatrixProfiles({ homeserverDomain, matrix });
   const ghosts = createGhosts({ addresses, component, matrix, store: store.ghosts });
   return {
-    ...deps,
+    ...{ store, matrix, media, xmpp, requests, log, now },
     addresses,
     component,
     homeserverDomain,

@@ -1,9 +1,10 @@
 /** Rooms of Matrix as they are now: read once, kept up to date by the events that the homeserver pushes. */
 import { LRUCache } from "lru-cache";
 import { levelOfUser, numberIn } from "../mapping/affiliations.ts";
+import { referencesOfEvent } from "../mapping/references.ts";
 import type { MatrixClient } from "../matrix/client.ts";
 import { type Content, type MatrixEvent, readString } from "../matrix/event.ts";
-import { parseRoomId, type RoomAlias, type RoomId, type UserId } from "../matrix/ids.ts";
+import { type EventId, parseRoomId, type RoomAlias, type RoomId, type UserId } from "../matrix/ids.ts";
 
 export interface RoomMember {
   membership: string;
@@ -70,6 +71,7 @@ class StateOfRoom implements RoomState {
   readonly roomId: RoomId;
   readonly members = new Map<UserId, RoomMember>();
   readonly #events = new Map<string, MatrixEvent>();
+  readonly #memberEvents = new Map<UserId, EventId>();
 
   constructor(roomId: RoomId, events: readonly MatrixEvent[]) {
     this.roomId = roomId;
@@ -79,9 +81,16 @@ class StateOfRoom implements RoomState {
   set(event: MatrixEvent): void {
     if (event.type === "m.room.member") {
       this.members.set(event.state_key as UserId, readMember(event.content));
+      this.#memberEvents.set(event.state_key as UserId, event.event_id);
       return;
     }
     this.#events.set(keyOf(event), event);
+  }
+
+  isOf(eventId: EventId): boolean {
+    for (const { event_id } of this.#events.values()) if (event_id === eventId) return true;
+    for (const event_id of this.#memberEvents.values()) if (event_id === eventId) return true;
+    return false;
   }
 
   contentOf(type: string): Content | undefined {
@@ -161,14 +170,22 @@ export function createRoomStates({ matrix }: { matrix: Pick<MatrixClient, "fullS
   /** Rooms that are being read, with what has come meanwhile. */
   const reading = new Map<RoomId, { done: Promise<StateOfRoom>; meanwhile: MatrixEvent[] }>();
 
+  const apply = (state: StateOfRoom, event: MatrixEvent): void => {
+    const { redacts } = referencesOfEvent(event);
+    if (event.state_key !== undefined) state.set(event);
+    // What is left of it depends on the room's version.
+    else if (redacts && state.isOf(redacts)) rooms.delete(state.roomId);
+  };
+
   const read = async (reader: UserId, roomId: RoomId, meanwhile: MatrixEvent[]): Promise<StateOfRoom> => {
+    const isLast = (): boolean => reading.get(roomId)?.meanwhile === meanwhile;
     try {
       const state = new StateOfRoom(roomId, await matrix.fullState(reader, roomId));
-      for (const event of meanwhile) state.set(event);
-      rooms.set(roomId, state);
+      if (isLast()) rooms.set(roomId, state);
+      for (const event of meanwhile) apply(state, event);
       return state;
     } finally {
-      reading.delete(roomId);
+      if (isLast()) reading.delete(roomId);
     }
   };
 
@@ -187,14 +204,16 @@ export function createRoomStates({ matrix }: { matrix: Pick<MatrixClient, "fullS
     known: (roomId) => rooms.peek(roomId),
 
     note(event) {
-      if (event.state_key === undefined) return;
-      rooms.get(event.room_id)?.set(event);
+      const known = rooms.get(event.room_id);
+      if (known) apply(known, event);
       reading.get(event.room_id)?.meanwhile.push(event);
     },
 
     doubt(roomId) {
-      if (roomId === undefined) rooms.clear();
-      else rooms.delete(roomId);
+      for (const kept of [rooms, reading]) {
+        if (roomId === undefined) kept.clear();
+        else kept.delete(roomId);
+      }
     },
   };
 }

@@ -17,7 +17,7 @@ import type { MatrixClient, Profile } from "../matrix/client.ts";
 import { type Content, readString } from "../matrix/event.ts";
 import { type EventId, localpartOf, type RoomId, type UserId } from "../matrix/ids.ts";
 import type { Media } from "../media/media.ts";
-import type { Messages, StoredMessage } from "../store/store.ts";
+import type { Messages, StoredMessage } from "../store/message-records.ts";
 import { bareOf, type Jid, resourceOf } from "../xmpp/jid.ts";
 import { type Element, readText } from "../xmpp/stanza.ts";
 import { type Conversation, passedOn, type SharedRoom, type Speaker } from "./conversation.ts";

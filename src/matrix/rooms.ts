@@ -32,8 +32,6 @@ export interface PublicRoom {
 export interface PublicRoomsPage {
   rooms: PublicRoom[];
   next: string | undefined;
-  /** As the homeserver estimates. */
-  total: number | undefined;
 }
 
 /** What a room shows to those who are not in it. */
@@ -230,11 +228,9 @@ export function roomCalls({ get, post, put, remove, getList }: RoomCallsDeps) {
         ...(search && { filter: { generic_search_term: search } }),
       });
       const chunk: unknown[] = Array.isArray(body.chunk) ? body.chunk : [];
-      const total = body.total_room_count_estimate;
       return {
         rooms: chunk.map(readPublicRoom).filter((entry) => entry !== undefined),
         next: readString(body, "next_batch"),
-        total: typeof total === "number" ? total : undefined,
       };
     },
 

@@ -18,7 +18,14 @@ export interface TransactionsDeps {
   onEphemeral(items: readonly Ephemeral[]): void;
   /** The homeserver talks over a connection that it has not used before: it may have been restarted. */
   onNewConnection(): void;
+  /** Unix time in milliseconds. */
+  now(): number;
 }
+
+/** Events that are older have waited for the bridge, and with them whatever comes along. */
+const lateMs = 60_000;
+/** A homeserver that works off what it has kept does not pause for longer between two transactions. */
+const pauseMs = 5000;
 
 const digestOf = (texts: readonly string[]): string =>
   createHash("sha256").update(texts.join("\n")).digest("base64url");
@@ -37,10 +44,33 @@ function createRepeats(): { isRepeat(id: string, items: readonly Ephemeral[]): b
   };
 }
 
+/**
+ * Tells what a homeserver has kept while the bridge was away from what happens now. Of ephemeral data nothing says how
+ * old it is, so the newest event counts that came along or just before.
+ */
+function createBacklog(now: () => number): { includes(events: readonly MatrixEvent[]): boolean } {
+  let [isLate, at] = [false, 0];
+  return {
+    includes(events) {
+      const time = now();
+      if (events.length > 0) {
+        at = time;
+        isLate = time - Math.max(...events.map(({ origin_server_ts: sentAt }) => sentAt)) > lateMs;
+      }
+      return isLate && Math.abs(time - at) < pauseMs;
+    },
+  };
+}
+
+/** Who typed or was there yesterday is no news; what has been read stays read. */
+const isStillTrue = (item: Ephemeral): boolean =>
+  item.kind === "receipt" || (item.kind === "typing" && item.userIds.length === 0);
+
 export function transactions(deps: TransactionsDeps): RequestHandler {
-  const { accept, isOurs, onEphemeral, onNewConnection, log } = deps;
+  const { accept, isOurs, onEphemeral, onNewConnection, log, now } = deps;
   const connections = new WeakSet<object>();
   const repeats = createRepeats();
+  const backlog = createBacklog(now);
   return async (req, res) => {
     const id = String(req.params.txnId);
     const body: unknown = req.body;
@@ -61,7 +91,8 @@ export function transactions(deps: TransactionsDeps): RequestHandler {
     await accept({ id, digest: digestOf(events.map(({ event_id }) => event_id)), events });
     res.status(200).json({});
 
-    const items = parseEphemeral(body, isOurs);
+    const isOld = backlog.includes(events);
+    const items = parseEphemeral(body, isOurs).filter((item) => !isOld || isStillTrue(item));
     if (items.length === 0 || repeats.isRepeat(id, items)) return;
     try {
       onEphemeral(items);

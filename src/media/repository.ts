@@ -121,7 +121,7 @@ export function createMediaRepository({ url, asToken, silentMs }: MediaRepositor
         const mxc = isObject(said) ? readString(said, "content_uri") : undefined;
         if (answer.statusCode === 200 && mxc !== undefined) return mxc;
         const { statusCode = 502 } = answer;
-        throw new MatrixError(`upload a file as ${as}`, statusCode < 300 ? 502 : statusCode, said);
+        throw new MatrixError(`upload a file as ${as}`, statusCode, said);
       } catch (error) {
         if (broken !== undefined) throw broken;
         // Nothing came because nothing was sent, for which the homeserver can do nothing.

@@ -1,6 +1,6 @@
 /** Prosody as the bridge calls it: `POST /rest` of mod_rest, one stanza a request. */
 import type { Http, HttpAnswer } from "../http/client.ts";
-import { failureOfRest } from "../mapping/errors.ts";
+import { failureOfRest, statusOfProxy } from "../mapping/errors.ts";
 import { type RestReason, readRestAnswer } from "./rest-answer.ts";
 import { type Element, readError, type StanzaError, serialize } from "./stanza.ts";
 
@@ -9,11 +9,14 @@ export class RestError extends Error {
   override readonly name = "RestError";
   readonly status: number;
   readonly condition: string | undefined;
-  constructor(status: number, { condition, text }: RestReason) {
+  /** A proxy in front of Prosody has answered in its place. */
+  readonly isProxys: boolean;
+  constructor(status: number, { condition, text }: RestReason, isProxys = false) {
     const why = text ?? condition;
     super(`mod_rest answered ${status}${why ? `: ${why}` : ""}`);
     this.status = status;
     this.condition = condition;
+    this.isProxys = isProxys;
   }
 }
 
@@ -121,7 +124,7 @@ export function createXmppClient({ http, auth, onContact, onTaken }: XmppClientD
       onTaken?.(stanza);
       return read;
     }
-    const { status, reason } = read;
+    const { status, reason, isProxys } = read;
     if (reason.condition === undefined && isHandedOver(stanza, answer)) {
       onContact?.(undefined);
       onTaken?.(stanza);
@@ -129,10 +132,11 @@ export function createXmppClient({ http, auth, onContact, onTaken }: XmppClientD
     }
     // Prosody reports like this that nobody answers an IQ, which says nothing against Prosody.
     const ofIq = stanza.name === "iq" && reason.condition !== undefined;
-    const down = status >= 500 && !ofIq ? `answered with status ${status}` : undefined;
+    const meant = isProxys ? statusOfProxy(status) : status;
+    const down = meant >= 500 && !ofIq ? `answered with status ${status}` : undefined;
     onContact?.(failureOfRest(status).operator ?? down);
     if (ofIq && reason.condition === "remote-server-timeout") throw new IqTimeoutError();
-    throw new RestError(status, reason);
+    throw new RestError(status, reason, isProxys);
   };
 
   return {

@@ -21,11 +21,14 @@ export interface IqRequests {
    * @throws StanzaRefusedError, IqTimeoutError, IqUnansweredError, RestError, or NoAnswerError.
    */
   request(iq: IqRequest): Promise<Element>;
-  /** As `request`, with the messages that came along ahead of the result, as those of an archive do (XEP-0313). */
+  /**
+   * As `request`, with the messages that came along ahead of the result, as those of an archive do (XEP-0313): they
+   * come by the HTTP call, so that is waited for.
+   */
   requestAll(iq: IqRequest): Promise<IqAnswer>;
   /** An IQ of type result or error has come through the callback: too late for its HTTP call, or unasked for. */
   settle(answer: Element): void;
-  /** IQs that are not answered yet. */
+  /** IQs of which the HTTP call is not over yet. */
   outstanding(): number;
   /** Prosody was restarted, so nothing that was asked before will be answered. */
   abandon(): void;
@@ -80,21 +83,14 @@ export function createIqRequests({ xmpp, component, newId, lateMs = 5000 }: IqRe
     }
   };
 
-  const requestAll: IqRequests["requestAll"] = async ({
-    from,
-    to,
-    type = "get",
-    payload,
-    timeoutSeconds,
-  }) => {
+  const send = ({ from, to, type = "get", payload, timeoutSeconds }: IqRequest) => {
     if (domainOf(from) !== component || domainOf(to) === component) {
       throw new Error(`an IQ goes from an address of the bridge to one of others, not from ${from} to ${to}`);
     }
-    return limit(async () => {
-      const id = newId();
-      const iq = xml("iq", { type, from, to, id }, payload);
-      // COMPAT(mod_rest): what another server answers for an occupant comes to the callback at once, and the call hangs.
-      const waiting = expect(id, to);
+    const id = newId();
+    const iq = xml("iq", { type, from, to, id }, payload);
+    const waiting = expect(id, to);
+    const call = limit(async () => {
       try {
         return await xmpp.ask(iq, timeoutSeconds ?? usualTimeoutSeconds);
       } catch (error) {
@@ -105,6 +101,7 @@ export function createIqRequests({ xmpp, component, newId, lateMs = 5000 }: IqRe
         late.delete(id);
       }
     });
+    return { call, callback: waiting.answer };
   };
 
   const abandon = (): void => {
@@ -112,8 +109,12 @@ export function createIqRequests({ xmpp, component, newId, lateMs = 5000 }: IqRe
   };
 
   return {
-    requestAll,
-    request: async (iq) => (await requestAll(iq)).result,
+    requestAll: async (iq) => send(iq).call,
+    async request(iq) {
+      const { call, callback } = send(iq);
+      // COMPAT(mod_rest): what another server answers for an occupant comes to the callback at once, and the call hangs.
+      return (await Promise.race([call, callback])).result;
+    },
     outstanding: () => limit.activeCount + limit.pendingCount,
 
     settle(answer) {

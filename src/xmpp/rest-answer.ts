@@ -8,7 +8,8 @@ export type RestAnswer =
   | { kind: "stanzas"; stanzas: Element[] }
   /** Taken, but answered with something that is no stanza. */
   | { kind: "unreadable" }
-  | { kind: "refused"; status: number; reason: RestReason };
+  /** Perhaps by a proxy in front of Prosody, which knows nothing of stanzas. */
+  | { kind: "refused"; status: number; reason: RestReason; isProxys: boolean };
 
 /** Why mod_rest refused, as far as its answer says. */
 export interface RestReason {
@@ -42,9 +43,16 @@ function reasonOfJson(body: string): RestReason {
 const entities: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
 
 /** Prosody's page for an error says why in its last paragraph; what a proxy says is in the title. */
+const whyOnPage = /<p class="extra">([^<]*)<\/p>/;
+
+const isProxysPage = (body: string): boolean => {
+  const page = body.slice(0, longestPage);
+  return /^\s*<(?:!doctype\s+html|html)\b/i.test(page) && !whyOnPage.test(page);
+};
+
 function reasonOfHtml(body: string): RestReason {
   const page = body.slice(0, longestPage);
-  const why = /<p class="extra">([^<]*)<\/p>/.exec(page)?.[1];
+  const why = whyOnPage.exec(page)?.[1];
   const title = /<title>(?:\s*\d{3}\b)?([^<]*)<\/title>/i.exec(page)?.[1];
   const text = (why ?? title ?? "").replace(/&(\w+);/g, (whole, name) => entities[name] ?? whole);
   return reason(undefined, text);
@@ -72,7 +80,10 @@ function readStanzas(body: string): Element[] {
 }
 
 export function readRestAnswer({ status, body }: Pick<HttpAnswer, "status" | "body">): RestAnswer {
-  if (status !== 200 && status !== 202) return { kind: "refused", status, reason: readReason(body) };
+  const isProxys = isProxysPage(body);
+  // Also where its page says that all is well, as one about maintenance does.
+  const isTaken = status === 202 || (status === 200 && !isProxys);
+  if (!isTaken) return { kind: "refused", status, reason: readReason(body), isProxys };
   if (status === 202 || body.trim() === "") return { kind: "accepted" };
   const stanzas = readStanzas(body);
   return stanzas.length > 0 ? { kind: "stanzas", stanzas } : { kind: "unreadable" };

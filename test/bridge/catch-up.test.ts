@@ -11,13 +11,17 @@ function setUp(t: test.TestContext) {
   const store = openSqliteStore({ path: ":memory:", now: () => 0 });
   const { log } = createLogLines();
   let compared = 0;
+  let doubts = 0;
   const recentRooms = async (): Promise<[]> => {
     compared += 1;
     return [];
   };
   const { lanes } = store;
   const transactions = { recentRooms };
-  const rest = { newId: () => "1", now: () => 0, onStored: () => undefined, log };
+  const onBegin = () => {
+    doubts += 1;
+  };
+  const rest = { newId: () => "1", now: () => 0, onBegin, onStored: () => undefined, log };
   const catchUp = createCatchUp({ transactions, lanes, ...rest });
   t.after(async () => {
     catchUp.stop();
@@ -26,6 +30,7 @@ function setUp(t: test.TestContext) {
   return {
     catchUp,
     comparisons: () => compared,
+    doubts: () => doubts,
     isUnsure: (): boolean => catchUp.takeUnsure(rooms).size > 0,
   };
 }
@@ -47,4 +52,12 @@ test("after many new connections a room with a new event is still compared first
   assert.equal(comparisons(), 6);
   catchUp.suspect(true);
   assert.equal(comparisons(), 7);
+});
+
+test("behind a proxy that opens a connection for each transaction, not each of them has all rooms read anew", (t) => {
+  const { catchUp, doubts } = setUp(t);
+  for (let n = 0; n < 100; n += 1) catchUp.suspect();
+  assert.equal(doubts(), 6);
+  catchUp.suspect(true);
+  assert.equal(doubts(), 7);
 });

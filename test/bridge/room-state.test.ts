@@ -86,6 +86,47 @@ test("after a doubt it is read anew", async () => {
   assert.equal(reads(), 3);
 });
 
+test("what is read while there is a doubt is not remembered", async () => {
+  const { states, of, reads } = roomOf([]);
+  const reading = of();
+  states.doubt(room);
+  await reading;
+  await of();
+  assert.equal(reads(), 2);
+});
+
+test("a topic or a name that was redacted is not shown any longer", async () => {
+  const topic = state("m.room.topic", { topic: "Rude words" });
+  const named = member(nurse, "join", "Rude name");
+  const events = [topic, named];
+  const { states, of, reads } = roomOf(events);
+  const redact = (redacts: string) => {
+    const { state_key, ...event } = state("m.room.redaction", { redacts });
+    states.note(event);
+  };
+  await of();
+  redact("$another");
+  assert.equal((await of()).topic, "Rude words");
+  events[0] = { ...topic, content: {} };
+  redact(topic.event_id);
+  assert.equal((await of()).topic, undefined);
+  events[1] = { ...named, content: { membership: "join" } };
+  redact(named.event_id);
+  assert.equal((await of()).members.get(nurse)?.displayName, undefined);
+  assert.equal(reads(), 3);
+});
+
+test("a topic that is redacted while it is read is read anew", async () => {
+  const topic = state("m.room.topic", { topic: "Rude words" });
+  const { states, of, reads } = roomOf([topic]);
+  const reading = of();
+  const { state_key, ...redaction } = state("m.room.redaction", { redacts: topic.event_id });
+  states.note(redaction);
+  await reading;
+  await of();
+  assert.equal(reads(), 2);
+});
+
 test("who may do what follows the power levels", async () => {
   const now = await roomOf([
     state("m.room.create", { room_version: "11" }),

@@ -184,6 +184,28 @@ test("a token that the homeserver does not know is a problem, and so are its fai
   ]);
 });
 
+test("a refusal without an errcode is no homeserver's, so it says nothing about rooms and people", async (t) => {
+  const answers = [
+    { status: 404, body: "<html><title>404 Not Found</title></html>" },
+    { status: 403, body: "" },
+    { status: 400, body: "{}" },
+    { status: 302 },
+    { status: 200, body: "<html>Down for maintenance</html>" },
+  ];
+  for (const answer of answers) {
+    const { client } = await setUp(t, () => answer);
+    const refused = {
+      status: 502,
+      message: `could not join ${garden}: ${answer.status} (no homeserver's answer)`,
+    };
+    await assert.rejects(client.join(ghost, garden), refused);
+    await assert.rejects(client.profile("@juliet:hs.example" as UserId), { status: 502 });
+    await assert.rejects(client.state(ghost, garden, "m.room.name"), { status: 502 });
+  }
+  const { client } = await setUp(t, () => ({ status: 413, body: "<html><title>413</title></html>" }));
+  await assert.rejects(client.join(ghost, garden), { status: 413 });
+});
+
 test("that another server does not answer is no problem of the homeserver", async (t) => {
   const { client, contacts } = await setUp(t, () => refusal(502, "M_UNKNOWN"));
   await assert.rejects(client.resolveAlias("#garden:away.example" as RoomAlias), { status: 502 });

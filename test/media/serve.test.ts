@@ -192,6 +192,8 @@ test("what the homeserver does not give is told in plain text", async (t) => {
     [failing(404, "M_UNRECOGNIZED"), 404, gone],
     [failing(401, "M_UNKNOWN_TOKEN"), 502, broken],
     [failing(500, "M_UNKNOWN"), 502, broken],
+    // A proxy's word, not the homeserver's.
+    [(res) => res.writeHead(404).end("<html></html>"), 502, broken],
     [failing(504, "M_NOT_YET_UPLOADED"), 504, "The homeserver took too long; try again later.\n"],
     [(res) => res.writeHead(302, { location: "http://127.0.0.1/" }).end(), 502, broken],
     [(res) => res.destroy(), 502, broken],
@@ -206,6 +208,7 @@ test("what the homeserver does not give is told in plain text", async (t) => {
       "The homeserver does not give this file as it is.\n",
     ],
   ];
+  homeserver.answers[v3] = failing(404, "M_NOT_FOUND");
   for (const [answer, status, text] of rows) {
     homeserver.answers[v1] = answer;
     const response = await ask();

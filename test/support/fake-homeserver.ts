@@ -63,10 +63,12 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
   const pushers = createPushers();
   const pusher = createPusher({ hsToken, url: () => bridgeUrl });
 
-  const rooms = createRooms(domain, (event, room) => {
+  let clockShiftMs = 0;
+  const onEvent: Parameters<typeof createRooms>[1] = (event, room) => {
     const present = [...room.members].filter(([, membership]) => membership === "join").map(([id]) => id);
     if ([event.sender, event.state_key ?? "", ...present].some(isOurs)) pusher.add(event);
-  });
+  };
+  const rooms = createRooms(domain, onEvent, () => Date.now() + clockShiftMs);
 
   const ping = async (id: string, body: Content): Promise<Content> => {
     if (id !== appserviceId) throw new Refusal(403, "M_FORBIDDEN", "that is another application service");
@@ -208,6 +210,14 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
       ],
       ["GET", "/_matrix/client/v3/joined_rooms", (u) => ({ joined_rooms: rooms.joinedBy(u) })],
       ["POST", `${room}/join`, (u, [id = ""]) => nothing(rooms.join(u, id))],
+      [
+        "POST",
+        "/_matrix/client/v3/join/([^/]+)",
+        (u, [id = ""]) => {
+          rooms.join(u, id);
+          return { room_id: id };
+        },
+      ],
       [
         "POST",
         `${room}/leave`,
@@ -381,6 +391,11 @@ export async function startFakeHomeserver(options: HomeserverOptions = {}) {
     pause: pusher.pause,
     resume: pusher.resume,
     loseQueue: pusher.loseQueue,
+    /** Ephemeral data, which goes along with the next transaction and is kept with it until that is taken. */
+    tell: pusher.tell,
+    setClock: (shiftMs: number): void => {
+      clockShiftMs = shiftMs;
+    },
     /** As a restart of Synapse does: what was sent under which transaction ID is no longer known. */
     forgetTransactions: cache.forget,
     async close(): Promise<void> {

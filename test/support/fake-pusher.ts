@@ -29,6 +29,7 @@ const isJson = (body: string): boolean => {
 
 export function createPusher({ hsToken, url }: PusherDeps) {
   const queue: RoomEvent[] = [];
+  const ephemeral: unknown[] = [];
   let nextId = 1;
   let running = false;
   let paused = false;
@@ -43,13 +44,24 @@ export function createPusher({ hsToken, url }: PusherDeps) {
     });
     return { status: response.status, body: await response.text() };
   };
-  const pushTransaction = (id: string, events: readonly unknown[]): Promise<PushAnswer> =>
-    call("PUT", `/_matrix/app/v1/transactions/${encodeURIComponent(id)}`, { events });
+  const pushTransaction = (
+    id: string,
+    events: readonly unknown[],
+    told: readonly unknown[] = [],
+  ): Promise<PushAnswer> =>
+    call("PUT", `/_matrix/app/v1/transactions/${encodeURIComponent(id)}`, {
+      events,
+      ...(told.length > 0 && { ephemeral: told }),
+    });
 
-  const pushUntilTaken = async (id: string, events: readonly RoomEvent[]): Promise<void> => {
+  const pushUntilTaken = async (
+    id: string,
+    events: readonly RoomEvent[],
+    told: readonly unknown[],
+  ): Promise<void> => {
     for (let wait = backOff.first; !stopped; wait = Math.min(wait * 2, backOff.longest)) {
       try {
-        const { status, body } = await pushTransaction(id, events);
+        const { status, body } = await pushTransaction(id, events, told);
         if (status >= 200 && status < 300 && isJson(body)) return;
       } catch {
         // Down: the same again after a while.
@@ -61,10 +73,13 @@ export function createPusher({ hsToken, url }: PusherDeps) {
   const run = async (): Promise<void> => {
     if (running) return;
     running = true;
-    while (queue.length > 0 && !paused && !stopped) {
-      await pushUntilTaken(String(nextId++), queue.splice(0, eventsPerTransaction));
+    while (queue.length + ephemeral.length > 0 && !paused && !stopped) {
+      await pushUntilTaken(String(nextId++), queue.splice(0, eventsPerTransaction), ephemeral.splice(0));
     }
     running = false;
+  };
+  const wake = (): void => {
+    if (url() !== undefined) void run();
   };
 
   return {
@@ -72,7 +87,11 @@ export function createPusher({ hsToken, url }: PusherDeps) {
     pushTransaction,
     add(event: RoomEvent): void {
       queue.push(event);
-      if (url() !== undefined) void run();
+      wake();
+    },
+    tell(...entries: object[]): void {
+      ephemeral.push(...entries);
+      wake();
     },
     /** Keeps events back, so that a test can decide what crosses with what. */
     pause: (): void => {

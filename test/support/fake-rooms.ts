@@ -48,8 +48,15 @@ export interface CreateOptions {
 const isSameReaction = ({ type, content }: RoomEvent, other: Content): boolean =>
   type === "m.reaction" && JSON.stringify(content["m.relates_to"]) === JSON.stringify(other["m.relates_to"]);
 
-/** @param onEvent told of each event once it is in its room. */
-export function createRooms(domain: string, onEvent: (event: RoomEvent, room: Room) => void) {
+/**
+ * @param onEvent told of each event once it is in its room.
+ * @param now Unix time in milliseconds.
+ */
+export function createRooms(
+  domain: string,
+  onEvent: (event: RoomEvent, room: Room) => void,
+  now: () => number = Date.now,
+) {
   const rooms = new Map<string, Room>();
 
   const find = (roomId: string): Room => {
@@ -63,7 +70,7 @@ export function createRooms(domain: string, onEvent: (event: RoomEvent, room: Ro
     type: string,
     content: Content,
     stateKey?: string,
-    sentAt = Date.now(),
+    sentAt = now(),
   ): string => {
     const event: RoomEvent = {
       event_id: `$${randomUUID().replaceAll("-", "")}`,

@@ -81,10 +81,19 @@ test("a result that comes at once is returned", async (t) => {
 });
 
 test("a 200 without a stanza counts as accepted", async (t) => {
-  for (const body of ["", "  ", "OK", "<html/>"]) {
+  for (const body of ["", "  ", "OK"]) {
     const { client } = await setUp(t, answering(200, body));
     assert.equal(await client.send(hello), undefined);
   }
+});
+
+test("a proxy's page in place of Prosody's answer is no acceptance", async (t) => {
+  const { client } = await setUp(t, answering(200, "<html><title>Down for maintenance</title></html>"));
+  await assert.rejects(client.send(hello), {
+    name: "RestError",
+    isProxys: true,
+    message: "mod_rest answered 200: Down for maintenance",
+  });
 });
 
 const ping = xml(

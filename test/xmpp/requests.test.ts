@@ -50,14 +50,29 @@ test("an IQ has its own ID, and a time limit of half a minute unless another is 
   assert.deepEqual(all.messages, [ping]);
 });
 
-test("an answer through the callback counts although the HTTP call still waits for one", async () => {
+test("an answer through the callback is not held up by an HTTP call that goes on waiting for one", async () => {
   const call = Promise.withResolvers<IqAnswer>();
   const requests = setUp(() => call.promise);
   const answer = requests.request({ from: juliet, to: romeo, payload: ping });
+  const refused = requests.request({ from: juliet, to: romeo, payload: ping });
   await new Promise((resolve) => setImmediate(resolve));
   requests.settle(late(`from='${romeo}' id='id1' type='result'`, "<pong/>"));
-  call.reject(new IqTimeoutError());
+  const gone = "<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+  requests.settle(late(`from='${romeo}' id='id2' type='error'`, gone));
   assert.ok((await answer).getChild("pong"));
+  await assert.rejects(refused, { message: "refused with cancel/gone" });
+  assert.equal(requests.outstanding(), 2);
+  call.reject(new IqTimeoutError());
+  await waitFor(() => requests.outstanding() === 0, "the calls to be over");
+});
+
+test("the messages of an archive are waited for, whatever comes through the callback", async () => {
+  const call = Promise.withResolvers<IqAnswer>();
+  const requests = setUp(() => call.promise);
+  const answer = requests.requestAll({ from: juliet, to: romeo, payload: ping });
+  requests.settle(late(`from='${romeo}' id='id1' type='result'`));
+  call.resolve({ ...empty, messages: [ping] });
+  assert.deepEqual((await answer).messages, [ping]);
 });
 
 test("no IQ goes to an address of the bridge or from one of others", async () => {

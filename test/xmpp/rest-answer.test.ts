@@ -27,16 +27,25 @@ test("one stanza, and several in a wrapper, are read in their order", () => {
     read("<xmpp><message id='1'><result xmlns='urn:xmpp:mam:2'/></message><iq id='2'/></xmpp>"),
     ['<message id="1"><result xmlns="urn:xmpp:mam:2"/></message>', '<iq id="2"/>'],
   );
-  for (const body of [
-    "OK",
-    "<html/>",
-    "<xmpp/>",
-    "<xmpp><iq/><p/></xmpp>",
-    "<iq/><iq/>",
-    "{}",
-    "<!DOCTYPE iq><iq/>",
-  ]) {
+  for (const body of ["OK", "<xmpp/>", "<xmpp><iq/><p/></xmpp>", "<iq/><iq/>", "{}", "<!DOCTYPE iq><iq/>"]) {
     assert.equal(read(body), "unreadable", body);
+  }
+});
+
+test("a page that is not Prosody's is a proxy's, whatever its status says", () => {
+  const maintenance = "<!DOCTYPE html>\n<html><head><title>Down for maintenance</title></head></html>";
+  const nginx = "<html>\r\n<head><title>400 Bad Request</title></head>\r\n</html>";
+  const rows: [number, string, boolean, string | undefined][] = [
+    [200, maintenance, true, "Down for maintenance"],
+    [400, nginx, true, "Bad Request"],
+    [400, page("400 Bad Request", "Oh no.", "Invalid destination JID"), false, "Invalid destination JID"],
+    [400, streamError("bad-format", "XML parse error"), false, "XML parse error"],
+    [400, "", false, undefined],
+  ];
+  for (const [status, body, isProxys, text] of rows) {
+    const answer = readRestAnswer({ status, body });
+    assert.deepEqual(answer, { kind: "refused", status, reason: readReason(body), isProxys });
+    assert.equal(readReason(body).text, text);
   }
 });
 
