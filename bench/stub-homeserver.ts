@@ -1,98 +1,128 @@
-/** A homeserver that does nothing but answer at once, so that the benchmark measures the bridge and Prosody alone. */
-import { once } from "node:events";
-import { Agent, createServer, type IncomingMessage, request } from "node:http";
-import { text } from "node:stream/consumers";
-
-export interface StubEvent {
-  room_id: string;
-  sender: string;
-  text: string;
-}
+/** A homeserver that does nothing but answer, at once or after a given time, so that the bridge and Prosody are all that is measured. */
+import { createLeanClient, startLeanServer } from "./lean-http.ts";
+import { conversationOf, julietOf, roomOf } from "./people.ts";
 
 export interface StubHomeserver {
-  /** The room that the bridge has made with this Matrix user in it. */
-  roomOf(userId: string): string;
   /** Sends one transaction and resolves once the bridge has taken it. */
-  transaction(events: readonly StubEvent[]): Promise<void>;
-  stop(): Promise<void>;
+  transaction(messages: readonly { conversation: number; text: string }[]): Promise<void>;
+  /** The room is there, made by that ghost. */
+  know(ghost: string, conversation: number): void;
+  /** Milliseconds until a message is answered, by conversation; from now on. */
+  slow(delayOf: (conversation: number) => number): void;
+  /** What answers have really taken on average since `slow` was called. */
+  meanDelay(): number;
+  stop(): void;
 }
 
 export interface StubDeps {
   port: number;
-  bridgeUrl: string;
+  bridgePort: number;
   hsToken: string;
   domain: string;
   /** Told of the body of each message that the bridge sends. */
-  onMessage: (body: string) => void;
+  onText: (text: string) => void;
 }
 
 export async function startStubHomeserver(deps: StubDeps): Promise<StubHomeserver> {
-  const { port, bridgeUrl, hsToken, domain, onMessage } = deps;
+  const { port, bridgePort, hsToken, domain, onText } = deps;
+  const headers = { authorization: `Bearer ${hsToken}`, "content-type": "application/json" };
   // Synapse holds one connection to an application service and sends one transaction at a time.
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const rooms = new Map<string, string>();
-  let events = 0;
-  let transactions = 0;
+  const [transactions, pings] = [
+    createLeanClient(bridgePort, headers),
+    createLeanClient(bridgePort, headers),
+  ];
+  const rooms = new Map<string, string[]>();
+  let [events, sent] = [0, 0];
+  let delayOf: (conversation: number) => number = () => 0;
+  let [delays, delayed] = [0, 0];
   const nextEvent = (): string => `$stub-${++events}`;
 
-  const callBridge = async (method: string, path: string, body: unknown): Promise<void> => {
-    const headers = { authorization: `Bearer ${hsToken}`, "content-type": "application/json" };
-    const sent = request(`${bridgeUrl}${path}`, { method, agent, headers });
-    sent.end(JSON.stringify(body));
-    const [response] = (await once(sent, "response")) as [IncomingMessage];
-    const answer = await text(response);
-    if (response.statusCode !== 200) throw new Error(`${method} ${path}: ${response.statusCode} ${answer}`);
+  const know = (ghost: string, conversation: number): void => {
+    const known = rooms.get(ghost) ?? [];
+    known.push(roomOf(conversation, domain));
+    rooms.set(ghost, known);
   };
 
-  const answer = async (method: string, path: string, body: string): Promise<unknown> => {
-    if (method === "PUT" && path.includes("/send/m.room.message/")) {
-      onMessage(String(JSON.parse(body).body));
-      return { event_id: nextEvent() };
-    }
+  const callBridge = async (
+    client: typeof pings,
+    method: string,
+    target: string,
+    body: string,
+  ): Promise<void> => {
+    const answer = await client.request(method, target, body);
+    if (answer.status !== 200) throw new Error(`${method} ${target}: ${answer.status} ${answer.body}`);
+  };
+
+  const answerTo = async (path: string, query: string, body: string): Promise<unknown> => {
+    const ghost = new URLSearchParams(query).get("user_id") ?? "";
     if (path.endsWith("/createRoom")) {
-      const room_id = `!room-${rooms.size}:${domain}`;
-      rooms.set(JSON.parse(body).invite[0], room_id);
-      return { room_id };
+      const conversation = conversationOf(JSON.parse(body).invite[0]);
+      know(ghost, conversation);
+      return { room_id: roomOf(conversation, domain) };
     }
+    if (path.endsWith("/joined_rooms")) return { joined_rooms: rooms.get(ghost) ?? [] };
     if (path.endsWith("/ping")) {
-      await callBridge("POST", "/_matrix/app/v1/ping", JSON.parse(body));
+      await callBridge(pings, "POST", "/_matrix/app/v1/ping", body);
       return { duration_ms: 1 };
     }
+    if (path.endsWith("/upload")) return { content_uri: `mxc://${domain}/picture` };
     if (path.endsWith("/messages") || path.endsWith("/members")) return { chunk: [] };
     // What is left answers with nothing of interest: register, profile, display name, join, invite.
     return {};
   };
 
-  const server = createServer((incoming, response) => {
-    void (async () => {
-      const { pathname } = new URL(incoming.url ?? "/", "http://stub.example");
-      const body = JSON.stringify(await answer(incoming.method ?? "", pathname, await text(incoming)));
-      response.writeHead(200, { "content-type": "application/json" }).end(body);
-    })().catch((error: Error) => response.writeHead(500).end(error.message));
+  const server = await startLeanServer(port, ({ method, target, body }, answer) => {
+    const [path = "", query = ""] = target.split("?");
+    const room = method === "PUT" ? /\/rooms\/([^/]+)\/send\/m\.room\.message\//.exec(path)?.[1] : undefined;
+    if (room === undefined) {
+      answerTo(path, query, body).then(
+        (content) => answer(200, JSON.stringify(content)),
+        (error: Error) => answer(500, JSON.stringify({ error: error.message })),
+      );
+      return;
+    }
+    const { body: text } = JSON.parse(body);
+    const done = (): void => {
+      onText(String(text));
+      answer(200, `{"event_id":"${nextEvent()}"}`);
+    };
+    // The room's name is percent-encoded, the ! as %21.
+    const delay = delayOf(conversationOf(decodeURIComponent(room)));
+    if (delay === 0) return done();
+    const begun = performance.now();
+    setTimeout(() => {
+      delays += performance.now() - begun;
+      delayed += 1;
+      done();
+    }, delay);
   });
-  server.listen(port, "127.0.0.1");
-  await once(server, "listening");
 
   return {
-    roomOf(userId) {
-      const room = rooms.get(userId);
-      if (room === undefined) throw new Error(`the bridge has made no room for ${userId}`);
-      return room;
+    know,
+    transaction: (messages) =>
+      callBridge(
+        transactions,
+        "PUT",
+        `/_matrix/app/v1/transactions/${Date.now()}-${++sent}`,
+        JSON.stringify({
+          events: messages.map(({ conversation, text }) => ({
+            type: "m.room.message",
+            room_id: roomOf(conversation, domain),
+            sender: `@${julietOf(conversation)}:${domain}`,
+            event_id: nextEvent(),
+            origin_server_ts: Date.now(),
+            content: { msgtype: "m.text", body: text },
+          })),
+        }),
+      ),
+    slow(given) {
+      [delayOf, delays, delayed] = [given, 0, 0];
     },
-    transaction: (sent) =>
-      callBridge("PUT", `/_matrix/app/v1/transactions/${++transactions}`, {
-        events: sent.map(({ text: body, ...rest }) => ({
-          ...rest,
-          type: "m.room.message",
-          event_id: nextEvent(),
-          origin_server_ts: Date.now(),
-          content: { msgtype: "m.text", body },
-        })),
-      }),
-    async stop() {
-      agent.destroy();
-      server.close();
-      server.closeAllConnections();
+    meanDelay: () => delays / delayed,
+    stop() {
+      transactions.close();
+      pings.close();
+      server.stop();
     },
   };
 }

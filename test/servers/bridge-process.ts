@@ -32,18 +32,21 @@ export interface Circumstances {
   within?: string[];
 }
 
-const launcher = fileURLToPath(new URL("../../bin/causeway.js", import.meta.url));
+const ofSources = fileURLToPath(new URL("../../bin/causeway.js", import.meta.url));
 const startLimitMs = 60_000;
 
 export interface BridgeProcessOptions {
   configFile: string;
   adminUrl: string;
   logFile: string;
+  /** What starts it; by default that of the sources. */
+  launcher?: string;
 }
 
-export function createBridgeProcess({ configFile, adminUrl, logFile }: BridgeProcessOptions): BridgeProcess {
+export function createBridgeProcess(options: BridgeProcessOptions): BridgeProcess {
+  const { configFile, adminUrl, logFile, launcher = ofSources } = options;
   let child: ChildProcess | undefined;
-  process.once("exit", () => child?.kill("SIGKILL"));
+  const killIt = (): void => void child?.kill("SIGKILL");
 
   const end = async (signal: "SIGTERM" | "SIGKILL"): Promise<number | null> => {
     if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
@@ -76,6 +79,8 @@ export function createBridgeProcess({ configFile, adminUrl, logFile }: BridgePro
       });
       closeSync(output);
       child = started;
+      process.once("exit", killIt);
+      started.once("exit", () => process.off("exit", killIt));
       const deadline = Date.now() + startLimitMs;
       const isReady = () =>
         fetch(`${adminUrl}/health/ready`).then(
