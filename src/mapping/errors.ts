@@ -7,15 +7,22 @@ export type { Condition, ErrorType, StanzaErrorShape } from "./error-table.ts";
 
 /**
  * `type` and `condition` are for the sender once we give up; `retry` is for us until then. `sentence` is for a
- * person; `operator`, where there is one, says what has to be set right before any retry can succeed.
+ * person; `operator`, where there is one, says what has to be set right before any retry can succeed. `mostAttempts`,
+ * where there is one, is how often at most.
  */
-export type Failure = StanzaErrorShape & { retry: boolean; sentence: string; operator?: string };
+export type Failure = StanzaErrorShape & {
+  retry: boolean;
+  sentence: string;
+  operator?: string;
+  mostAttempts?: number;
+};
 
 const errorTypes = ["cancel", "modify", "auth", "wait", "continue"] as const satisfies ErrorType[];
 
 /** Of HTTP statuses that mean "not now"; all from 500 on do too, but for those that name a missing ability. */
 const passing = [408, 423, 425, 429];
 const lastingServerErrors = [501, 505, 510];
+const tooLarge = [413, 414, 431];
 
 /**
  * A failed request to the homeserver. `status` is `undefined` when there was no answer at all. A known errcode
@@ -26,6 +33,22 @@ export function failureOfMatrix(status: number | undefined, errcode?: string): F
   if (row) return { sentence: conditions[row.condition].sentence, ...row };
   if (status === undefined) return failure(unanswered, true);
   return failure(shapeOfStatus(status), isPassing(status));
+}
+
+/**
+ * What an answer counts as that is not the server's own, but that of a proxy in front of it: as if the server were away,
+ * since what a proxy refuses while it is set up anew it takes later. It does not take later what is too large for it.
+ */
+export function statusOfProxy(status: number): number {
+  return status >= 500 || isPassing(status) || tooLarge.includes(status) ? status : 502;
+}
+
+/**
+ * What a proxy has refused that will pass in a moment, or never: a firewall may dislike the words of a message, which is
+ * not to hold up its conversation for a day. So often takes about twenty minutes.
+ */
+export function failureOfProxy(): Failure {
+  return { ...failure(shapeOfStatus(502), true), mostAttempts: 30 };
 }
 
 /**
@@ -46,8 +69,9 @@ export function failureOfStanzaError(error: {
 /**
  * What the HTTP status of `POST /rest` itself means, from 300 on, or `undefined` for no answer. Refusals that
  * are about the set-up, not about the stanza, are retried: mending the configuration delivers what waits.
+ * @param isProxys it is a page that is not Prosody's.
  */
-export function failureOfRest(status: number | undefined): Failure {
+export function failureOfRest(status: number | undefined, isProxys = false): Failure {
   const operator = status === undefined ? undefined : restSetup(status);
   if (operator !== undefined)
     return {
@@ -57,6 +81,7 @@ export function failureOfRest(status: number | undefined): Failure {
       operator,
     };
   if (status === undefined) return failure(unanswered, true);
+  if (isProxys && statusOfProxy(status) !== status) return failureOfProxy();
   return failure(shapeOfStatus(status), isPassing(status));
 }
 

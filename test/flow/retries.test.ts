@@ -48,6 +48,39 @@ test("messages both ways arrive once and in order although each server fails for
   assert.deepEqual(romeo.errors(), []);
 });
 
+/** What a proxy says in place of the server behind it, while it is set up anew. */
+const pages = [302, 400, 403, 404, 405, 200].map((status) => ({
+  status,
+  headers: { "content-type": "text/html" },
+  body: `<html>\r\n<head><title>${status} Sorry</title></head>\r\n</html>`,
+}));
+
+test("a proxy's pages in place of either server delay messages and change nothing else", async (t) => {
+  const { homeserver, prosody, juliet, romeo, start, acceptChat, julietHas, romeoHas } = await setScene(t);
+  const { log } = await start();
+  const roomId = await acceptChat();
+  // Each message meets another page, and is taken when it comes again.
+  const met = new Set<string>();
+  const pageFor = (text: string): Answer | undefined => {
+    const number = /message (\d)/.exec(text)?.[1] ?? "";
+    if (number === "" || met.has(number)) return undefined;
+    met.add(number);
+    return pages[Number(number)];
+  };
+  homeserver.respond((request) => (isSend(request) ? pageFor(request.body) : undefined));
+  for (const body of numbered("message", pages.length)) await romeo.sendText(julietJid, body);
+  assert.deepEqual((await julietHas(roomId, 1 + pages.length)).slice(1), numbered("message", pages.length));
+  met.clear();
+  prosody.respond(({ body }) => pageFor(/<body>.*<\/body>/.exec(body)?.[0] ?? ""));
+  for (const body of numbered("message", pages.length)) juliet.sendText(roomId, body);
+  assert.deepEqual(await romeoHas(pages.length), numbered("message", pages.length));
+  assert.deepEqual([romeo.errors(), juliet.invites(), juliet.rooms()], [[], [], [roomId]]);
+  assert.deepEqual(
+    log.filter((line) => line.includes("parked")),
+    [],
+  );
+});
+
 test("slow answers delay messages and change nothing else", async (t) => {
   const { homeserver, prosody, juliet, romeo, start, acceptChat, julietHas, romeoHas } = await setScene(t);
   await start();

@@ -14,6 +14,7 @@ import {
   kicksFromMuc,
   mucSafe,
   shapeOfStatus,
+  statusOfProxy,
 } from "../../src/mapping/errors.ts";
 
 // RFC 6120 §8.3.3.1 to §8.3.3.22, and payment-required of RFC 3920 §9.3.3.
@@ -225,6 +226,18 @@ test("mod_rest refusing the stanza is final and mod_rest in trouble is not", () 
   for (const status of [429, 500, 502, 503, 504])
     assert.equal(failureOfRest(status).retry, true, String(status));
   for (const status of [400, 413, 422, 429, 500]) assert.equal("operator" in failureOfRest(status), false);
+});
+
+test("a proxy that answers in place of a server says no more than that the server is away", () => {
+  for (const status of [200, 301, 302, 400, 401, 403, 404, 405, 409, 421])
+    assert.equal(statusOfProxy(status), 502, String(status));
+  // These pass by themselves, or what was sent is too large and will not.
+  for (const status of [408, 413, 414, 429, 431, 500, 502, 503, 504, 520])
+    assert.equal(statusOfProxy(status), status, String(status));
+  for (const status of [200, 400, 405])
+    assert.deepEqual(failureOfRest(status, true), { ...failureOfRest(502), mostAttempts: 30 });
+  assert.deepEqual(failureOfRest(413, true), failureOfRest(413));
+  assert.deepEqual(failureOfRest(404, true), failureOfRest(404));
 });
 
 test("the conditions for which Prosody removes an occupant are known", () => {
