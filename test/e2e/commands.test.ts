@@ -6,9 +6,9 @@ import { after, before, test } from "node:test";
 import type { Element } from "@xmpp/xml";
 import xml from "@xmpp/xml";
 import { serversMissing } from "../servers/location.ts";
-import type { SyncEvent } from "../servers/matrix-sync.ts";
-import type { MatrixUser } from "../servers/matrix-user.ts";
+import { askBot, openBotChat } from "../servers/room-scene.ts";
 import { type Stage, startStage } from "../servers/stage.ts";
+import { waitFor } from "../support/wait-for.ts";
 
 const skip = serversMissing() ?? false;
 const bot = "@_xmpp_bot:hs.test";
@@ -24,37 +24,20 @@ after(async () => {
   await stage?.stop();
 });
 
-/** As clients open direct chats. @returns the room, once the bot has greeted. */
-async function openBotChat(user: MatrixUser, preset = "trusted_private_chat"): Promise<string> {
-  const room = await user.createRoom({ is_direct: true, preset, invite: [bot] });
-  await user.waitFor((event) => event.room_id === room && event.content.msgtype === "m.notice", 20_000);
-  return room;
-}
-
-/** Says a line to the bot. @returns its answer. */
-async function ask(user: MatrixUser, room: string, line: string): Promise<string> {
-  const isAnswer = ({ room_id, sender, type }: SyncEvent): boolean =>
-    room_id === room && sender === bot && type === "m.room.message";
-  const before = new Set(user.events.filter(isAnswer));
-  await user.sendText(room, line);
-  const answer = await user.waitFor((event) => isAnswer(event) && !before.has(event), 20_000);
-  return String(answer.content.body);
-}
-
 const bodyOf = (stanza: Element) => stanza.getChildText("body") ?? "";
 
 test("a Matrix user asks the bot in a direct chat", { skip }, async () => {
   const juliet = await stage.matrixUser("juliet");
   await stage.xmppUser("romeo");
   const room = await openBotChat(juliet);
-  assert.match(await ask(juliet, room, "help"), /^• whois ADDRESS – /m);
-  const about = await ask(juliet, room, "whois romeo@xmpp.test");
+  assert.match(await askBot(juliet, room, "help"), /^• whois ADDRESS – /m);
+  const about = await askBot(juliet, room, "whois romeo@xmpp.test");
   assert.match(about, /^romeo@xmpp\.test is an XMPP address; it does not say to the bridge what it is\.$/m);
   assert.match(about, /^The server xmpp\.test runs Prosody /m);
   assert.match(about, /^On Matrix it is @_xmpp_romeo=40xmpp\.test:hs\.test$/m);
-  assert.match(await ask(juliet, room, "whois xmpp.test"), /^xmpp\.test is an XMPP server/);
+  assert.match(await askBot(juliet, room, "whois xmpp.test"), /^xmpp\.test is an XMPP server/);
   assert.equal(
-    await ask(juliet, room, "whois juliet@bridge.xmpp.test"),
+    await askBot(juliet, room, "whois juliet@bridge.xmpp.test"),
     "@juliet:hs.test (“juliet”) is a Matrix user.\nOn XMPP it is juliet%hs.test@bridge.xmpp.test",
   );
 });
@@ -111,7 +94,7 @@ test("an XMPP user asks the bridge by messages and by forms", { skip }, async ()
 test("a token is removed from the room, and stands in no log", { skip }, async () => {
   const rosaline = await stage.matrixUser("rosaline");
   const room = await openBotChat(rosaline);
-  await ask(rosaline, room, `notify token ${secret}`);
+  await askBot(rosaline, room, `notify token ${secret}`);
   const redaction = await rosaline.waitFor(({ type }) => type === "m.room.redaction", 20_000);
   assert.equal(redaction.sender, bot);
   const { chunk } = await rosaline.request(
@@ -126,7 +109,7 @@ test("where the bot has no power it asks that the token be deleted", { skip }, a
   const paris = await stage.matrixUser("paris");
   const room = await openBotChat(paris, "private_chat");
   assert.match(
-    await ask(paris, room, `notify token ${secret}`),
+    await askBot(paris, room, `notify token ${secret}`),
     /I may not remove it here: please delete it\.$/,
   );
 });
@@ -155,10 +138,10 @@ test("at its start the bridge finds its rooms again and takes strangers off its 
   assert.deepEqual(await published(), [room]);
   const before = stage.bridge.log().length;
   await stage.bridge.start();
-  const deadline = Date.now() + 20_000;
-  const summary = () =>
-    /compared the rooms that are remembered.*/.exec(stage.bridge.log().slice(before))?.[0];
-  while (!summary() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.match(summary() ?? "", /botRoomsFound=0 botRoomsForgotten=0 .*unpublished=1/);
+  const summary = await waitFor(
+    () => /compared the rooms that are remembered.*/.exec(stage.bridge.log().slice(before))?.[0],
+    "the bridge to compare its rooms",
+  );
+  assert.match(summary, /botRoomsFound=0 botRoomsForgotten=0 .*unpublished=1/);
   assert.deepEqual(await published(), []);
 });

@@ -6,6 +6,7 @@ import { serversMissing } from "../servers/location.ts";
 import type { SyncEvent } from "../servers/matrix-sync.ts";
 import type { MatrixUser } from "../servers/matrix-user.ts";
 import { type Stage, startStage } from "../servers/stage.ts";
+import { waitFor } from "../support/wait-for.ts";
 
 const skip = serversMissing() ?? false;
 let stage: Stage;
@@ -95,9 +96,7 @@ test("a Matrix user who has left is invited back by the next message", { skip },
   await escalus.leave(room);
   await abram.send(chat("escalus%hs.test@bridge.xmpp.test", "two"));
   // Synapse tells of the leave before or after; only an invitation that comes later counts.
-  const deadline = Date.now() + 20_000;
-  while (!escalus.invites.has(room) && Date.now() < deadline)
-    await new Promise((resolve) => setTimeout(resolve, 50));
+  await waitFor(() => escalus.invites.has(room), "the invitation", 30_000);
   assert.deepEqual([...escalus.invites], [room]);
   await escalus.join(room);
   await escalus.waitFor((event) => event.content.body === "two");

@@ -9,6 +9,7 @@ import { serversMissing } from "../servers/location.ts";
 import type { MatrixUser } from "../servers/matrix-user.ts";
 import { joinMuc, type MucUser } from "../servers/muc-user.ts";
 import { statusesOf } from "../servers/muc-view.ts";
+import { openMuc, portalAlias } from "../servers/room-scene.ts";
 import { type Stage, startStage } from "../servers/stage.ts";
 import type { XmppUser } from "../servers/xmpp-user.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -49,8 +50,12 @@ const makeRoom = (alias: string, options: Record<string, unknown> = {}): Promise
   juliet.createRoom({ preset: "public_chat", room_alias_name: alias, ...options });
 
 const heardBy = (...guests: MucUser[]) => ({
-  of: (body: string) => Promise.all(guests.map((guest) => guest.waitForMessage(body))),
+  of: (body: string) => Promise.all(guests.map((guest) => guest.waitForMessage(body, 60_000))),
 });
+
+/** Her own client may be told of it after everybody else. */
+const seenByJuliet = (roomId: string, body: string) =>
+  juliet.waitFor((event) => event.room_id === roomId && event.content.body === body, 60_000);
 
 /** What the members have done in the room, as `user membership`. */
 const memberships = (roomId: string): string[] =>
@@ -75,6 +80,7 @@ test("guests are where they were after a restart of the bridge, and what was sai
   await heardBy(...guests).of("before");
   const first = await guests[0].say("of Romeo");
   await guests[0].waitForPresence("Mercutio");
+  await seenByJuliet(roomId, "of Romeo");
   const [joins, presences] = [
     memberships(roomId),
     guests.map((guest) => guest.received().filter((s) => s.is("presence")).length),
@@ -90,6 +96,7 @@ test("guests are where they were after a restart of the bridge, and what was sai
   const edit = await juliet.waitFor(({ content }) => {
     return (content["m.new_content"] as { body?: string } | undefined)?.body === "of Romeo, corrected";
   });
+  await heardBy(...guests).of("of Romeo, corrected");
   const original = first.getChildren("stanza-id")[0]?.attrs.id;
   assert.deepEqual(edit.content["m.relates_to"], { rel_type: "m.replace", event_id: original });
 
@@ -115,6 +122,7 @@ for (const [how, alias] of [
     const roomId = await makeRoom(alias);
     const guest = await joinMuc(romeo, addressOf(alias), "Romeo");
     await guest.say("before");
+    await seenByJuliet(roomId, "before");
     const joins = memberships(roomId);
     const before = romeo.messages.length;
     if (how === "crash") await stage.prosody.kill();
@@ -128,8 +136,7 @@ for (const [how, alias] of [
     await guest.rejoin();
     await juliet.sendText(roomId, "welcome back");
     await guest.waitForMessage("welcome back");
-    // Her own client may be told of it after everybody else.
-    await juliet.waitFor(({ room_id: room, content }) => room === roomId && content.body === "welcome back");
+    await seenByJuliet(roomId, "welcome back");
     assert.deepEqual(
       guest.said().map(([nick, body]) => `${nick}: ${body}`),
       ["Romeo: before", "juliet: while you were away", "juliet: welcome back"],
@@ -223,9 +230,8 @@ test("in a large room a guest is shown those who lead, and others when they spea
 
 test("a room that is linked with one of an XMPP service sends whoever enters there", { skip }, async () => {
   const muc = `orchard@${stage.muc}`;
-  const host = await joinMuc(mercutio, muc, "Mercutio");
-  await host.configure({ "muc#roomconfig_persistentroom": "1", "muc#roomconfig_publicroom": "1" });
-  const portal = await juliet.join(`#_xmpp_orchard=40${stage.muc}:hs.test`);
+  const host = await openMuc(mercutio, muc, "Mercutio");
+  const portal = await juliet.join(portalAlias(muc));
   const address = addresses.jidOfRoom(portal as RoomId);
   await romeo.send(
     xml("presence", { to: `${address}/Romeo` }, xml("x", { xmlns: "http://jabber.org/protocol/muc" })),
@@ -367,12 +373,14 @@ test("a guest who changes the nick again and again is told to wait, and stays in
 }, async () => {
   await makeRoom("nicks");
   const guest = await joinMuc(romeo, addressOf("nicks"), "Romeo");
-  const more = 80;
-  for (let n = 1; n <= more; n += 1)
+  for (let n = 1; n <= 80; n += 1)
     await romeo.send(xml("presence", { to: `${guest.room}/Romeo ${n}`, id: `nick-${n}` }));
-  const refusal = await guest.waitFor(({ attrs }) => attrs.type === "error" && attrs.id === `nick-${more}`);
+  const refusal = await guest.waitFor(
+    ({ attrs }) => attrs.type === "error" && /^nick-/.test(attrs.id),
+    60_000,
+  );
   assert.equal(refusal.getChild("error")?.attrs.type, "wait");
   assert.ok(refusal.getChild("error")?.getChild("resource-constraint"));
-  const nicks = [...guest.occupants().values()].filter(({ jid }) => jid?.startsWith("romeo@"));
-  assert.equal(nicks.length, 1);
+  const nicks = () => [...guest.occupants().values()].filter(({ jid }) => jid?.startsWith("romeo@"));
+  await waitFor(() => nicks().length === 1, "one nick to be left", 60_000);
 });

@@ -7,6 +7,7 @@ import type { SyncEvent } from "../servers/matrix-sync.ts";
 import type { MatrixUser } from "../servers/matrix-user.ts";
 import { joinMuc, type MucUser } from "../servers/muc-user.ts";
 import {
+  askBot,
   eventsIn,
   gather,
   hear,
@@ -14,6 +15,7 @@ import {
   openMuc,
   saidIn,
   stateOf,
+  waitForGreeting,
   waitForMember,
   waitForMembers,
 } from "../servers/room-scene.ts";
@@ -59,30 +61,13 @@ async function twoRooms(name: string, fields: Record<string, string> = {}): Prom
     "the bot to join",
     waitMs,
   );
-  // It says who it is.
-  await juliet.waitFor(
-    ({ room_id, sender, type }) => room_id === roomId && sender === bot && type === "m.room.message",
-    waitMs,
-  );
+  await waitForGreeting(juliet, roomId);
   return { muc, roomId, r, m };
 }
 
 /** The bot's answer to a command in a Matrix room. */
-async function command(user: MatrixUser, roomId: string, text: string, pattern = /./s): Promise<string> {
-  const asked = await user.sendText(roomId, `!xmpp ${text}`);
-  const place = () => user.events.findIndex((event) => event.event_id === asked);
-  const isAnswer = (event: SyncEvent) =>
-    event.room_id === roomId && event.sender === bot && event.type === "m.room.message";
-  const answer = await user.waitFor(
-    (event) =>
-      isAnswer(event) &&
-      place() >= 0 &&
-      user.events.indexOf(event) > place() &&
-      pattern.test(String(event.content.body)),
-    waitMs,
-  );
-  return String(answer.content.body);
-}
+const command = (user: MatrixUser, roomId: string, text: string): Promise<string> =>
+  askBot(user, roomId, `!xmpp ${text}`);
 
 const codeIn = (text: string): string => /agree (\S+)/.exec(text)?.[1] ?? "";
 
@@ -168,12 +153,15 @@ test("neither a Matrix user without power nor an occupant without affiliation ca
   timeout,
 }, async () => {
   const { muc, roomId, r, m } = await twoRooms("vault");
-  assert.match(await command(nurse, roomId, `link ${muc}`), /./);
+  assert.match(await command(nurse, roomId, `link ${muc}`), /takes the power to change/);
   assert.deepEqual(nicks(r), ["Mercutio", "Romeo"]);
   const code = codeIn(await command(juliet, roomId, `link ${muc}`));
   await m.waitFor((stanza) => String(stanza.getChildText("body")).includes(`agree ${code}`), waitMs);
   await m.say(`!xmpp agree ${code}`);
-  await m.waitFor(({ attrs }) => attrs.from === `${muc}/Causeway` && attrs.type === "groupchat", waitMs);
+  await m.waitFor(
+    (stanza) => /^Mercutio: Only somebody who may change/.test(String(stanza.getChildText("body"))),
+    waitMs,
+  );
   await waitForMembers(juliet, roomId, ["juliet", "nurse"]);
 });
 
@@ -186,11 +174,9 @@ test("a room that is linked cannot be linked again, nor can a room of the bridge
   const other = await juliet.createRoom({ preset: "public_chat", invite: [bot], room_alias_name: "circle" });
   await nurse.join(other);
   await waitForMember(juliet, other, "nurse");
-  assert.doesNotMatch(await command(juliet, other, `link ${rooms.muc}`), /I have asked|Done/);
-  assert.doesNotMatch(
-    await command(juliet, other, "link #square%hs.test@bridge.xmpp.test"),
-    /I have asked|Done/,
-  );
+  await waitForGreeting(juliet, other);
+  assert.match(await command(juliet, other, `link ${rooms.muc}`), /is linked with a Matrix room already/);
+  assert.match(await command(juliet, other, "link #square%hs.test@bridge.xmpp.test"), /^Name the XMPP room/);
 });
 
 test("where the owners want that, the bot alone speaks, and names the speaker", {

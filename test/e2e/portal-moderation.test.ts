@@ -13,6 +13,7 @@ import {
   portalAlias,
   stateOf,
   waitForMember,
+  waitForPower,
 } from "../servers/room-scene.ts";
 import { type Stage, startStage } from "../servers/stage.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -81,16 +82,7 @@ test("a ban on XMPP is a ban on Matrix until it is lifted", { skip, timeout }, a
 /** Gives Juliet the power of a moderator on both sides, as an owner of the XMPP room would. */
 async function empower({ r, roomId }: Meeting): Promise<void> {
   await r.setAffiliation("juliet%hs.test@bridge.xmpp.test", "admin");
-  await waitFor(
-    async () => {
-      const levels = (await stateOf(juliet, roomId, "m.room.power_levels")) as {
-        users?: Record<string, number>;
-      };
-      return (levels?.users?.[juliet.userId] ?? 0) >= 50;
-    },
-    "Juliet to have power",
-    30_000,
-  );
+  await waitForPower(juliet, roomId, 75);
 }
 
 test("an admin's kick, ban and unban on Matrix are carried out in the XMPP room", {

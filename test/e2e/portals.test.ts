@@ -7,6 +7,7 @@ import type { MatrixUser } from "../servers/matrix-user.ts";
 import { joinMuc } from "../servers/muc-user.ts";
 import { statusesOf } from "../servers/muc-view.ts";
 import {
+  askBot,
   gather,
   hear,
   type Meeting,
@@ -96,10 +97,10 @@ test("the alias of a room that does not exist leads nowhere, and nothing is made
 test("the bot opens an XMPP room for whoever asks it to", { skip, timeout }, async () => {
   const room = address("chapel");
   const r = await openMuc(romeo, room, "Romeo");
-  const bot = await openBotChat(nurse);
-  assert.match(await bot.ask(`join ${room}`), /chapel/);
+  const chat = await openBotChat(nurse);
+  assert.match(await askBot(nurse, chat, `join ${room}`), /chapel/);
   const roomId = await waitFor(
-    () => [...nurse.invites, ...nurse.joinedRooms].find((id) => id !== bot.roomId),
+    () => [...nurse.invites, ...nurse.joinedRooms].find((id) => id !== chat),
     "the invitation",
   );
   await nurse.join(roomId);

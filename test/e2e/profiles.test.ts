@@ -7,6 +7,7 @@ import { serversMissing } from "../servers/location.ts";
 import type { MatrixUser } from "../servers/matrix-user.ts";
 import { type Stage, startStage } from "../servers/stage.ts";
 import type { XmppUser } from "../servers/xmpp-user.ts";
+import { waitFor } from "../support/wait-for.ts";
 
 const skip = serversMissing() ?? false;
 let stage: Stage;
@@ -40,15 +41,6 @@ const setVcard = (name: string, photo?: Buffer) =>
     ),
   );
 
-async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  const deadline = Date.now() + 20_000;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    assert.ok(Date.now() < deadline, what);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
 const profileOf = (userId: string) => juliet.request("GET", `${client}/profile/${segment(userId)}`);
 const pictureOf = async (mxc: string): Promise<Buffer> => {
   const path = `/_matrix/client/v1/media/download/${mxc.slice("mxc://".length)}`;
@@ -78,10 +70,10 @@ test("an XMPP user's name and picture are the ghost's soon after the first messa
   await setVcard("Romeo Montague", png);
   await romeo.send(xml("message", { type: "chat", to: contact }, xml("body", {}, "If I profane")));
   await juliet.join(await juliet.waitForInvite(ghost, 20_000));
-  const mxc = await until("a picture", async () => {
+  const mxc = await waitFor(async () => {
     const { displayname, avatar_url: avatar } = await profileOf(ghost);
     return displayname === "Romeo Montague" && avatar ? String(avatar) : undefined;
-  });
+  }, "a picture");
   assert.deepEqual(await pictureOf(mxc), png);
 });
 
@@ -95,14 +87,14 @@ test("a picture that changes on XMPP changes on Matrix, for those who share thei
   const other = Buffer.concat([png, Buffer.from("other")]);
   await setVcard("Romeo Montague", other);
   await romeo.send(xml("presence"));
-  const mxc = await until("another picture", async () => {
+  const mxc = await waitFor(async () => {
     const { avatar_url: avatar } = await profileOf(ghost);
     return avatar && avatar !== before ? String(avatar) : undefined;
-  });
+  }, "another picture");
   assert.deepEqual(await pictureOf(mxc), other);
   await setVcard("Romeo Montague");
   await romeo.send(xml("presence"));
-  await until("no picture", async () => ((await profileOf(ghost)).avatar_url ? undefined : true));
+  await waitFor(async () => !(await profileOf(ghost)).avatar_url, "no picture");
 });
 
 test("a Matrix user's new name and picture reach XMPP", { skip }, async () => {

@@ -7,7 +7,7 @@ import { serversMissing } from "../servers/location.ts";
 import type { SyncEvent } from "../servers/matrix-sync.ts";
 import type { MatrixUser } from "../servers/matrix-user.ts";
 import { joinMuc, type MucUser } from "../servers/muc-user.ts";
-import { openMuc, portalAlias } from "../servers/room-scene.ts";
+import { askBot, openBotChat, openMuc, portalAlias, waitForGreeting } from "../servers/room-scene.ts";
 import { type Stage, startStage } from "../servers/stage.ts";
 import type { XmppUser } from "../servers/xmpp-user.ts";
 
@@ -45,7 +45,7 @@ async function openRoom(user: MatrixUser, localpart?: string): Promise<string> {
     power_level_content_override: { invite: 0 },
     ...(localpart && { room_alias_name: localpart }),
   });
-  await user.waitFor((event) => event.room_id === room && event.content.msgtype === "m.notice", waitMs);
+  await waitForGreeting(user, room);
   return room;
 }
 
@@ -61,23 +61,15 @@ async function hear(user: MatrixUser, room: string, pattern: RegExp): Promise<st
   return String(event.content.body);
 }
 
-/** Says a line. @returns what the bot says to it. */
-async function ask(user: MatrixUser, room: string, line: string): Promise<string> {
-  const before = new Set(user.events.filter(isNotice(room)));
-  await user.sendText(room, line);
-  const answer = await user.waitFor((event) => isNotice(room)(event) && !before.has(event), waitMs);
-  return String(answer.content.body);
-}
-
 const bodyOf = (stanza: Element): string => stanza.getChildText("body") ?? "";
 
 /** Says a line in the room. @returns the answer of the bot to this occupant, without the name. */
 async function askIn(muc: MucUser, line: string): Promise<string> {
-  const before = new Set(muc.received());
-  await muc.post([xml("body", {}, line)]);
+  const asked = await muc.say(line);
   const start = `${muc.nick()}: `;
+  const place = (stanza: Element) => muc.received().indexOf(stanza);
   const answer = await muc.waitFor(
-    (stanza) => stanza.is("message") && !before.has(stanza) && bodyOf(stanza).startsWith(start),
+    (stanza) => stanza.is("message") && bodyOf(stanza).startsWith(start) && place(stanza) > place(asked),
     waitMs,
   );
   return bodyOf(answer).slice(start.length);
@@ -111,7 +103,7 @@ test("a room is linked from Matrix once an owner agrees, has its commands on bot
   const muc = await openMuc(romeo, `garden@${stage.muc}`, "Romeo");
   const room = await openRoom(juliet);
   assert.match(
-    await ask(juliet, room, `!xmpp link garden@${stage.muc}`),
+    await askBot(juliet, room, `!xmpp link garden@${stage.muc}`),
     /An owner or admin of it answers there/,
   );
   const wish = await wishIn(muc);
@@ -132,29 +124,29 @@ test("a room is linked from Matrix once an owner agrees, has its commands on bot
   await juliet.waitFor(({ content }) => content.body === "Shall I hear more", waitMs);
 
   assert.match(
-    await ask(juliet, room, "!xmpp status"),
+    await askBot(juliet, room, "!xmpp status"),
     /^This room is linked with garden@\S+ \(plumbed\): 2 from XMPP/,
   );
-  assert.match(await ask(juliet, room, "!xmpp members"), /^• Mercutio$\n^• Romeo \(owner\)$/m);
-  assert.equal(await ask(juliet, room, "!xmpp nick"), `You are called juliet in garden@${stage.muc}.`);
-  assert.match(await ask(juliet, room, "!xmpp list"), /^• garden@\S+ – here \S+, you are in$/m);
-  assert.match(await ask(juliet, room, "!xmpp help nick"), /^!xmpp nick \[NEW\] – /);
-  assert.doesNotMatch(await ask(juliet, room, "!xmpp help"), /notify|block/);
+  assert.match(await askBot(juliet, room, "!xmpp members"), /^• Mercutio$\n^• Romeo \(owner\)$/m);
+  assert.equal(await askBot(juliet, room, "!xmpp nick"), `You are called juliet in garden@${stage.muc}.`);
+  assert.match(await askBot(juliet, room, "!xmpp list"), /^• garden@\S+ – here \S+, you are in$/m);
+  assert.match(await askBot(juliet, room, "!xmpp help nick"), /^!xmpp nick \[NEW\] – /);
+  assert.doesNotMatch(await askBot(juliet, room, "!xmpp help"), /notify|block/);
   assert.match(await askIn(muc, "!xmpp members"), /^• juliet \(@juliet:hs\.test\)$/m);
   assert.match(await askIn(muc, "!xmpp help"), /^• unlink \[ROOM\]/m);
   assert.match(await askIn(muc, "!xmpp rooms"), /^That is no command/);
   assert.match(await askIn(mercutio, "!xmpp unlink"), /^Only somebody who may change/);
 
-  assert.match(await ask(juliet, room, "!xmpp nick Capulet"), /^You are called Capulet in /);
+  assert.match(await askBot(juliet, room, "!xmpp nick Capulet"), /^You are called Capulet in /);
   await muc.waitForPresence("Capulet", undefined, waitMs);
 
-  assert.match(await ask(juliet, room, "!xmpp unlink"), /is not linked any more/);
+  assert.match(await askBot(juliet, room, "!xmpp unlink"), /is not linked any more/);
   await muc.waitForMessage(
     `@juliet:hs.test has ended the link of this room with the Matrix room “The Orchard” (${room}).`,
     waitMs,
   );
   await muc.waitForExit("Capulet", waitMs);
-  assert.match(await ask(juliet, room, "!xmpp unlink"), /is not linked with any room/);
+  assert.match(await askBot(juliet, room, "!xmpp unlink"), /is not linked with any room/);
   await mercutio.leave();
   await muc.leave();
 });
@@ -170,12 +162,12 @@ test("whoever is an owner on both sides links at once", { skip }, async () => {
     waitMs,
   );
   assert.match(
-    await ask(juliet, room, `!xmpp link hall@${stage.muc}`),
+    await askBot(juliet, room, `!xmpp link hall@${stage.muc}`),
     /^It is linked with hall@\S+ already/,
   );
   const other = await openRoom(juliet);
   assert.match(
-    await ask(juliet, other, `!xmpp link hall@${stage.muc}`),
+    await askBot(juliet, other, `!xmpp link hall@${stage.muc}`),
     /is linked with a Matrix room already/,
   );
   await muc.post([xml("body", {}, "!xmpp unlink")]);
@@ -201,7 +193,7 @@ test("an XMPP owner asks, and somebody with power in the Matrix room agrees", { 
   await hear(juliet, room, /^This room is linked with tomb@\S+ now\. The bot speaks for all Matrix users\./);
   await juliet.sendText(room, "Thy lips are warm");
   await muc.waitForMessage("juliet: Thy lips are warm", waitMs);
-  assert.match(await ask(juliet, room, "!xmpp link puppets"), /^Only an owner or admin of tomb@/);
+  assert.match(await askBot(juliet, room, "!xmpp link puppets"), /^Only an owner or admin of tomb@/);
   assert.equal(await askIn(muc, "!xmpp link puppets"), "Done.");
   await muc.waitForPresence("juliet", undefined, waitMs);
   await juliet.sendText(room, "!xmpp link relay");
@@ -216,12 +208,12 @@ test("what is refused is not linked, nor asked for again at once", { skip }, asy
   const muc = await openMuc(romeo, `street@${stage.muc}`, "Romeo");
   const room = await openRoom(juliet);
   const line = `!xmpp link street@${stage.muc}`;
-  await ask(juliet, room, line);
+  await askBot(juliet, room, line);
   const code = codeIn(await wishIn(muc));
   assert.equal(await askIn(muc, `!xmpp refuse ${code}`), `street@${stage.muc} will not be linked.`);
   await hear(juliet, room, /has refused to link street@/);
   await muc.waitForExit("Causeway", waitMs);
-  assert.match(await ask(juliet, room, line), /was refused; ask again tomorrow/);
+  assert.match(await askBot(juliet, room, line), /was refused; ask again tomorrow/);
 });
 
 test("a wish outlives a restart of the bridge, and the bot waits in the room for the answer", {
@@ -229,14 +221,14 @@ test("a wish outlives a restart of the bridge, and the bot waits in the room for
 }, async () => {
   const muc = await openMuc(romeo, `lane@${stage.muc}`, "Romeo");
   const room = await openRoom(juliet);
-  await ask(juliet, room, `!xmpp link lane@${stage.muc}`);
+  await askBot(juliet, room, `!xmpp link lane@${stage.muc}`);
   const code = codeIn(await wishIn(muc));
   await stage.bridge.stop();
   await stage.bridge.start();
   assert.equal(await askIn(muc, `!xmpp agree ${code}`), "Done.");
   await juliet.sendText(room, "Good night, good night");
   await muc.waitForMessage("Good night, good night", waitMs);
-  assert.match(await ask(juliet, room, "!xmpp unlink"), /is not linked any more/);
+  assert.match(await askBot(juliet, room, "!xmpp unlink"), /is not linked any more/);
 });
 
 test("an XMPP user finds all commands as forms", { skip }, async () => {
@@ -299,42 +291,41 @@ test("rooms that cannot be entered say what they need", { skip }, async () => {
   const nurse = await stage.matrixUser("nurse");
   await nurse.join(room);
   await hear(nurse, room, /^This is a bridge/);
-  assert.match(await ask(nurse, room, `!xmpp link garden@${stage.muc}`), /It takes the power to change/);
+  assert.match(await askBot(nurse, room, `!xmpp link garden@${stage.muc}`), /It takes the power to change/);
   await openMuc(romeo, `members@${stage.muc}`, "Romeo", { "muc#roomconfig_membersonly": "1" });
   assert.match(
-    await ask(juliet, room, `!xmpp link members@${stage.muc}`),
+    await askBot(juliet, room, `!xmpp link members@${stage.muc}`),
     /^Only members may enter members@\S+ Ask one of its administrators to make bridge\.xmpp\.test a member\.$/,
   );
   await openMuc(romeo, `secret@${stage.muc}`, "Romeo", {
     "muc#roomconfig_passwordprotectedroom": "1",
     "muc#roomconfig_roomsecret": "sesame",
   });
-  assert.match(await ask(juliet, room, `!xmpp link secret@${stage.muc}`), /asks for a password/);
+  assert.match(await askBot(juliet, room, `!xmpp link secret@${stage.muc}`), /asks for a password/);
   assert.match(
-    await ask(juliet, room, `!xmpp link secret@${stage.muc} sesame`),
+    await askBot(juliet, room, `!xmpp link secret@${stage.muc} sesame`),
     /holds a secret that others here/,
   );
-  assert.match(await ask(juliet, room, `!xmpp link nowhere@${stage.muc}`), /^There is no room nowhere@/);
-  assert.match(await ask(juliet, room, "!xmpp link #hall:hs.test"), /^Name the XMPP room/);
-  assert.match(await ask(juliet, room, `!xmpp link juliet%hs.test@${component}`), /is no room\.$/);
+  assert.match(await askBot(juliet, room, `!xmpp link nowhere@${stage.muc}`), /^There is no room nowhere@/);
+  assert.match(await askBot(juliet, room, "!xmpp link #hall:hs.test"), /^Name the XMPP room/);
+  assert.match(await askBot(juliet, room, `!xmpp link juliet%hs.test@${component}`), /is no room\.$/);
 });
 
 test("a Matrix user enters an XMPP room by a command, and an XMPP user a Matrix room", { skip }, async () => {
   await openMuc(romeo, `square@${stage.muc}`, "Romeo");
-  const chat = await juliet.createRoom({ is_direct: true, preset: "trusted_private_chat", invite: [bot] });
-  await hear(juliet, chat, /^This is a bridge/);
-  assert.match(await ask(juliet, chat, `join square@${stage.muc}`), /^I have invited you to square@/);
+  const chat = await openBotChat(juliet);
+  assert.match(await askBot(juliet, chat, `join square@${stage.muc}`), /^I have invited you to square@/);
   const portal = await juliet.waitForInvite(bot, waitMs);
   await juliet.join(portal);
   assert.equal(await juliet.join(portalAlias(`square@${stage.muc}`)), portal);
-  assert.match(await ask(juliet, chat, `join square@${stage.muc}`), /^You are in square@/);
-  assert.match(await ask(juliet, chat, "join"), /^Usage: join ROOM \[PASSWORD\]\n• join garden@/);
-  assert.match(await ask(juliet, chat, "search square"), /^• square@conference\.xmpp\.test/m);
+  assert.match(await askBot(juliet, chat, `join square@${stage.muc}`), /^You are in square@/);
+  assert.match(await askBot(juliet, chat, "join"), /^Usage: join ROOM \[PASSWORD\]\n• join garden@/);
+  assert.match(await askBot(juliet, chat, "search square"), /^• square@conference\.xmpp\.test/m);
   assert.match(
-    await ask(juliet, chat, "chat romeo@xmpp.test"),
+    await askBot(juliet, chat, "chat romeo@xmpp.test"),
     /^Your conversation with romeo@xmpp\.test: https/,
   );
-  assert.match(await ask(juliet, chat, `leave square@${stage.muc}`), /^You have left square@/);
+  assert.match(await askBot(juliet, chat, `leave square@${stage.muc}`), /^You have left square@/);
 
   await juliet.createRoom({ preset: "public_chat", room_alias_name: "cafe", visibility: "public" });
   assert.match(
@@ -359,7 +350,10 @@ test("people are invited by commands, and leave by them", { skip }, async () => 
   const room = await openRoom(juliet, "ball");
   await juliet.sendText(room, `!xmpp link ball@${stage.muc}`);
   await hear(juliet, room, /^Done\.$/);
-  assert.equal(await ask(juliet, room, "!xmpp invite benvolio@xmpp.test"), "benvolio@xmpp.test is invited.");
+  assert.equal(
+    await askBot(juliet, room, "!xmpp invite benvolio@xmpp.test"),
+    "benvolio@xmpp.test is invited.",
+  );
   const mediated = await benvolio.waitFor(({ attrs }) => attrs.from === `ball@${stage.muc}`, waitMs);
   const invite = mediated.getChild("x", "http://jabber.org/protocol/muc#user")?.getChild("invite");
   assert.match(String(invite?.attrs.from), /^ball@conference\.xmpp\.test\/juliet$|^juliet%hs\.test@bridge/);
@@ -372,23 +366,23 @@ test("people are invited by commands, and leave by them", { skip }, async () => 
     waitMs,
   );
   assert.equal(bodyOf(whispered), "From Matrix:\n• juliet (@juliet:hs.test)");
-  assert.match(await ask(juliet, room, "!xmpp leave"), /leave it with your client|^You have left/);
+  assert.match(await askBot(juliet, room, "!xmpp leave"), /leave it with your client|^You have left/);
 
   const hall = await juliet.createRoom({ preset: "public_chat", room_alias_name: "feast", invite: [bot] });
   await hear(juliet, hall, /^This is a bridge/);
   assert.match(
-    await ask(juliet, hall, "!xmpp status"),
+    await askBot(juliet, hall, "!xmpp status"),
     /^XMPP users enter it as #feast%hs\.test@bridge\.xmpp\.test$/m,
   );
   await peter.join(hall);
-  assert.match(await ask(juliet, hall, "!xmpp status"), /^This room is not linked/);
+  assert.match(await askBot(juliet, hall, "!xmpp status"), /^This room is not linked/);
   const feast = await joinMuc(romeo, `#feast%hs.test@${component}`, "Romeo");
   assert.equal(
     await askBridge(romeo, "members #feast:hs.test"),
     `From Matrix:\n• juliet (@juliet:hs.test)\n• peter (@peter:hs.test)`,
   );
   assert.match(await askBridge(romeo, "list"), /^• #feast%hs\.test@bridge\.xmpp\.test, you are in$/m);
-  assert.match(await ask(juliet, hall, "!xmpp members"), /^From XMPP:\n• Romeo$/);
+  assert.match(await askBot(juliet, hall, "!xmpp members"), /^From XMPP:\n• Romeo$/);
   await feast.post([xml("body", {}, "!xmpp members")]);
   await feast.waitFor((stanza) => /\n[•-] juliet \(@juliet:hs\.test\)/.test(bodyOf(stanza)), waitMs);
   assert.equal(await askBridge(romeo, "leave #feast:hs.test"), `You have left #feast%hs.test@${component}.`);
@@ -397,33 +391,32 @@ test("people are invited by commands, and leave by them", { skip }, async () => 
 });
 
 test("what waits or was given up is listed, tried again and forgotten", { skip }, async () => {
-  const chat = await juliet.createRoom({ is_direct: true, preset: "trusted_private_chat", invite: [bot] });
-  await hear(juliet, chat, /^This is a bridge/);
-  assert.equal(await ask(juliet, chat, "queue"), "No message waits.");
-  assert.equal(await ask(juliet, chat, "parked"), "No message is parked.");
-  assert.equal(await ask(juliet, chat, "retry all"), "There is none.");
-  assert.match(await ask(juliet, chat, "drop 1"), /^There is no such message of yours/);
+  const chat = await openBotChat(juliet);
+  assert.equal(await askBot(juliet, chat, "queue"), "No message waits.");
+  assert.equal(await askBot(juliet, chat, "parked"), "No message is parked.");
+  assert.equal(await askBot(juliet, chat, "retry all"), "There is none.");
+  assert.match(await askBot(juliet, chat, "drop 1"), /^There is no such message of yours/);
   assert.equal(await askBridge(romeo, "queue"), "No message waits.");
-  assert.equal(await ask(juliet, chat, "status"), "All is well.");
+  assert.equal(await askBot(juliet, chat, "status"), "All is well.");
 });
 
 test("an administrator blocks somebody at once, and takes it back", { skip }, async () => {
   const tybalt = await stage.xmppUser("tybalt");
-  const chat = await escalus.createRoom({ is_direct: true, preset: "trusted_private_chat", invite: [bot] });
+  const chat = await openBotChat(escalus);
   await hear(escalus, chat, /^• block WHO/m);
   assert.match(await askBridge(tybalt, "help"), /^• join ROOM/m);
-  assert.match(await ask(escalus, chat, "block tybalt@xmpp.test"), /is blocked from now on/);
+  assert.match(await askBot(escalus, chat, "block tybalt@xmpp.test"), /is blocked from now on/);
   await tybalt.send(xml("message", { type: "chat", to: component, id: "b1" }, xml("body", {}, "help")));
   const refusal = await tybalt.waitFor(({ attrs }) => attrs.id === "b1" && attrs.type === "error", waitMs);
   assert.equal(refusal.getChild("error")?.getChildText("text"), "You may not use this bridge.");
-  assert.match(await ask(escalus, chat, "users"), /^• tybalt@xmpp\.test \(by @escalus:hs\.test\)$/m);
-  assert.match(await ask(escalus, chat, "block @escalus:hs.test"), /^That would block yourself/);
-  assert.match(await ask(escalus, chat, "block hs.test"), /is blocked from now on/);
-  assert.match(await ask(escalus, chat, "unblock hs.test"), /may use the bridge/);
-  assert.match(await ask(escalus, chat, "unblock tybalt@xmpp.test"), /may use the bridge/);
+  assert.match(await askBot(escalus, chat, "users"), /^• tybalt@xmpp\.test \(by @escalus:hs\.test\)$/m);
+  assert.match(await askBot(escalus, chat, "block @escalus:hs.test"), /^That would block yourself/);
+  assert.match(await askBot(escalus, chat, "block hs.test"), /is blocked from now on/);
+  assert.match(await askBot(escalus, chat, "unblock hs.test"), /may use the bridge/);
+  assert.match(await askBot(escalus, chat, "unblock tybalt@xmpp.test"), /may use the bridge/);
   assert.match(await askBridge(tybalt, "help"), /^• join ROOM/m);
   assert.match(
-    await ask(escalus, chat, "rooms"),
+    await askBot(escalus, chat, "rooms"),
     /^• square@\S+ – \S+: portal by @juliet:hs\.test, puppets/m,
   );
 });
@@ -432,7 +425,7 @@ test("whoever is blocked goes at once from where they are, and comes back when t
   skip,
 }, async () => {
   const [sampson, gregory] = await Promise.all([stage.matrixUser("sampson"), stage.xmppUser("gregory")]);
-  const chat = await escalus.createRoom({ is_direct: true, preset: "trusted_private_chat", invite: [bot] });
+  const chat = await openBotChat(escalus);
   await hear(escalus, chat, /^• block WHO/m);
   const muc = await openMuc(romeo, `brawl@${stage.muc}`, "Romeo");
   const portal = await sampson.join(portalAlias(`brawl@${stage.muc}`));
@@ -440,15 +433,15 @@ test("whoever is blocked goes at once from where they are, and comes back when t
   await juliet.createRoom({ preset: "public_chat", room_alias_name: "brawl" });
   const guest = await joinMuc(gregory, `#brawl%hs.test@${component}`, "Gregory");
 
-  await ask(escalus, chat, "block @sampson:hs.test");
+  await askBot(escalus, chat, "block @sampson:hs.test");
   await muc.waitForExit("sampson", waitMs);
   await sampson.sendText(portal, "I will bite my thumb");
   await hear(sampson, portal, /You may not use this bridge/);
-  await ask(escalus, chat, "block gregory@xmpp.test");
+  await askBot(escalus, chat, "block gregory@xmpp.test");
   const exit = await guest.waitForExit("Gregory", waitMs);
   assert.match(String(exit), /code="307"/);
 
-  await ask(escalus, chat, "unblock @sampson:hs.test");
+  await askBot(escalus, chat, "unblock @sampson:hs.test");
   await sampson.sendText(portal, "I do bite my thumb");
   await muc.waitForMessage("I do bite my thumb", waitMs);
   assert.equal(

@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import xml, { type Element } from "@xmpp/xml";
 import { serversMissing } from "../servers/location.ts";
 import type { MatrixUser } from "../servers/matrix-user.ts";
-import { hear, openMuc, portalAlias, stateOf, waitForMember } from "../servers/room-scene.ts";
+import { hear, openMuc, portalAlias, stateOf, waitForMember, waitForPower } from "../servers/room-scene.ts";
 import { type Stage, startStage } from "../servers/stage.ts";
 import type { XmppUser } from "../servers/xmpp-user.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -100,16 +100,7 @@ test("a picture that is set on Matrix becomes the XMPP room's, where the bridge 
   await r.waitForPresence("juliet", undefined, waitMs);
   await r.setAffiliation("bridge.xmpp.test", "owner");
   await r.setAffiliation("juliet%hs.test@bridge.xmpp.test", "owner");
-  await waitFor(
-    async () => {
-      const levels = (await stateOf(juliet, roomId, "m.room.power_levels")) as
-        | { users?: Record<string, number> }
-        | undefined;
-      return (levels?.users?.[juliet.userId] ?? 0) >= 50;
-    },
-    "Juliet's level to follow her rank",
-    waitMs,
-  );
+  await waitForPower(juliet, roomId, 100);
   const url = await upload(red);
   await juliet.sendState(roomId, "m.room.avatar", { url });
   const picture = await waitFor(

@@ -5,10 +5,20 @@ import xml from "@xmpp/xml";
 import { serversMissing } from "../servers/location.ts";
 import type { MatrixUser } from "../servers/matrix-user.ts";
 import { joinMuc, type MucUser } from "../servers/muc-user.ts";
+import {
+  membersOf,
+  openMuc,
+  portalAlias,
+  stateOf,
+  waitForMember,
+  waitForMembers,
+  waitForPower,
+} from "../servers/room-scene.ts";
 import { type Stage, startStage } from "../servers/stage.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 const skip = serversMissing() ?? false;
+const bot = "@_xmpp_bot:hs.test";
 let stage: Stage;
 
 before(async () => {
@@ -18,42 +28,19 @@ after(async () => {
   await stage?.stop();
 });
 
-const open = {
-  "muc#roomconfig_persistentroom": "1",
-  "muc#roomconfig_publicroom": "1",
-};
-
-const aliasOf = (local: string) => `#_xmpp_${local}=40${stage.muc}:hs.test`;
+const aliasOf = (local: string): string => portalAlias(`${local}@${stage.muc}`);
 
 /** A new XMPP room of Romeo's, configured. */
-async function mucOf(owner: string, local: string, config: Record<string, string> = {}): Promise<MucUser> {
-  const user = await stage.xmppUser(`${owner}-${local}`);
-  const muc = await joinMuc(user, `${local}@${stage.muc}`, owner);
-  await muc.configure({ ...open, ...config });
-  return muc;
-}
+const mucOf = async (local: string, config: Record<string, string> = {}): Promise<MucUser> =>
+  openMuc(await stage.xmppUser(`romeo-${local}`), `${local}@${stage.muc}`, "Romeo", config);
 
-async function stateOf(user: MatrixUser, room: string, type: string, key = "") {
-  const path = `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/state/${type}/${encodeURIComponent(key)}`;
-  return user.request("GET", path).catch(() => undefined);
-}
-
-/** Display names of those who are in the room, by MXID. */
-async function membersOf(user: MatrixUser, room: string): Promise<Record<string, string>> {
-  const path = `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/joined_members`;
-  const { joined } = (await user.request("GET", path)) as {
-    joined: Record<string, { display_name: string | null }>;
-  };
-  return Object.fromEntries(Object.entries(joined).map(([id, { display_name }]) => [id, `${display_name}`]));
-}
-
-const until = <T>(check: () => Promise<T | undefined | false>, what: string) => waitFor(check, what, 20_000);
+const until = <T>(check: () => Promise<T | undefined | false>, what: string) => waitFor(check, what, 30_000);
 
 test("joining an alias makes the portal, with the name, the topic and the occupants of the XMPP room", {
   skip,
 }, async () => {
   const juliet = await stage.matrixUser("juliet");
-  const romeo = await mucOf("Romeo", "orchard", {
+  const romeo = await mucOf("orchard", {
     "muc#roomconfig_roomname": "Capulet's orchard",
     "muc#roomconfig_roomdesc": "Walls are high",
   });
@@ -64,11 +51,8 @@ test("joining an alias makes the portal, with the name, the topic and the occupa
     async () => (await stateOf(juliet, room, "m.room.topic"))?.topic === "But soft, what light",
     "the topic",
   );
-  const members = await until(async () => {
-    const all = await membersOf(juliet, room);
-    return Object.keys(all).length === 3 && all;
-  }, "three members");
-  assert.deepEqual(Object.values(members).sort(), ["Romeo", "XMPP bridge", "juliet"]);
+  await waitForMembers(juliet, room, ["Romeo", "juliet"]);
+  const members = await membersOf(juliet, room);
   await romeo.waitForPresence("juliet");
   assert.deepEqual([...romeo.occupants().keys()].sort(), ["Causeway", "Romeo", "juliet"]);
 
@@ -76,10 +60,10 @@ test("joining an alias makes the portal, with the name, the topic and the occupa
   await romeo.waitForMessage("O Romeo, Romeo", 20_000);
   await romeo.say("Shall I hear more?");
   const heard = await juliet.waitFor((event) => event.content.body === "Shall I hear more?", 20_000);
-  assert.equal(members[heard.sender], "Romeo");
+  assert.equal(members.get(heard.sender), "Romeo");
 
   await romeo.setNick("Montague");
-  await until(async () => (await membersOf(juliet, room))[heard.sender] === "Montague", "the new nick");
+  assert.equal(await waitForMember(juliet, room, "Montague"), heard.sender);
 });
 
 const puppetOf = (name: string) => `${name}%hs.test@bridge.xmpp.test`;
@@ -90,7 +74,7 @@ const membershipOf = async (user: MatrixUser, room: string, userId: string) =>
 
 test("an XMPP room that nobody may enter like that has no portal", { skip }, async () => {
   const benvolio = await stage.matrixUser("benvolio");
-  await mucOf("Romeo", "vault", { "muc#roomconfig_membersonly": "1" });
+  await mucOf("vault", { "muc#roomconfig_membersonly": "1" });
   for (const local of ["vault", "nowhere"]) {
     await assert.rejects(benvolio.join(aliasOf(local)), /M_NOT_FOUND/);
   }
@@ -98,7 +82,7 @@ test("an XMPP room that nobody may enter like that has no portal", { skip }, asy
 
 test("who is kicked on XMPP is kicked on Matrix and told why, and may come back", { skip }, async () => {
   const nurse = await stage.matrixUser("nurse");
-  const romeo = await mucOf("Romeo", "street");
+  const romeo = await mucOf("street");
   const room = await nurse.join(aliasOf("street"));
   await romeo.waitForPresence("nurse");
   await romeo.kick("nurse", "Peace, fool");
@@ -126,19 +110,13 @@ test("an admin on XMPP has power on Matrix, and what they do to a ghost there is
   skip,
 }, async () => {
   const paris = await stage.matrixUser("paris");
-  const romeo = await mucOf("Romeo", "tomb");
+  const romeo = await mucOf("tomb");
   const mercutio = await joinMuc(await stage.xmppUser("mercutio"), `tomb@${stage.muc}`, "Mercutio");
   const room = await paris.join(aliasOf("tomb"));
   await romeo.waitForPresence("paris");
   await romeo.setAffiliation(puppetOf("paris"), "admin");
-  await until(async () => {
-    const levels = await stateOf(paris, room, "m.room.power_levels");
-    return (levels?.users as Record<string, number> | undefined)?.[paris.userId] === 75;
-  }, "the power level");
-  const ghost = await until(async () => {
-    const found = Object.entries(await membersOf(paris, room)).find(([, name]) => name === "Mercutio");
-    return found?.[0];
-  }, "the ghost of Mercutio");
+  await waitForPower(paris, room, 75);
+  const ghost = await waitForMember(paris, room, "Mercutio");
 
   const path = (action: string) => `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/${action}`;
   await paris.request("POST", path("kick"), { user_id: ghost, reason: "Begone" });
@@ -160,7 +138,7 @@ test("an admin on XMPP has power on Matrix, and what they do to a ghost there is
 
 test("an invitation to an XMPP room makes the portal, and a refusal is told", { skip }, async () => {
   const rosaline = await stage.matrixUser("rosaline");
-  const romeo = await mucOf("Romeo", "feast", { "muc#roomconfig_membersonly": "1" });
+  const romeo = await mucOf("feast", { "muc#roomconfig_membersonly": "1" });
   await romeo.setAffiliation("bridge.xmpp.test", "member");
   await romeo.user.send(
     xml(
@@ -173,7 +151,7 @@ test("an invitation to an XMPP room makes the portal, and a refusal is told", { 
       ),
     ),
   );
-  const room = await rosaline.waitForInvite("@_xmpp_bot:hs.test", 20_000);
+  const room = await rosaline.waitForInvite(bot, 20_000);
   await rosaline.request("POST", `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/leave`, {
     reason: "I am vowed",
   });
@@ -189,7 +167,7 @@ test("an invitation to an XMPP room makes the portal, and a refusal is told", { 
 
 test("an XMPP room that is destroyed takes its portal with it", { skip }, async () => {
   const tybalt = await stage.matrixUser("tybalt");
-  const romeo = await mucOf("Romeo", "square");
+  const romeo = await mucOf("square");
   const room = await tybalt.join(aliasOf("square"));
   await romeo.waitForPresence("tybalt");
   await romeo.request(
@@ -211,9 +189,10 @@ test("an XMPP room that is destroyed takes its portal with it", { skip }, async 
       () => true,
     );
   }, "the alias to be gone");
+  await waitForMembers(tybalt, room, ["tybalt"]);
   await until(
-    async () => Object.keys(await membersOf(tybalt, room)).length === 1,
-    "the bridge to leave the room",
+    async () => (await membershipOf(tybalt, room, bot))?.membership === "leave",
+    "the bot to leave the room",
   );
 });
 
@@ -221,9 +200,8 @@ test("a room that was there before is linked, follows its upgrade, and unlinking
   skip,
 }, async () => {
   const capulet = await stage.matrixUser("capulet");
-  const romeo = await mucOf("Romeo", "hall");
+  const romeo = await mucOf("hall");
   await romeo.setAffiliation(puppetOf("capulet"), "owner");
-  const bot = "@_xmpp_bot:hs.test";
   const room = await capulet.createRoom({
     preset: "public_chat",
     name: "The hall",
@@ -241,10 +219,12 @@ test("a room that was there before is linked, follows its upgrade, and unlinking
   };
   await command(room, `!xmpp link hall@${stage.muc}`);
   await romeo.waitForPresence("capulet", undefined, 20_000);
-  await until(async () => Object.values(await membersOf(capulet, room)).includes("Romeo"), "Romeo's ghost");
+  await waitForMember(capulet, room, "Romeo");
   assert.equal((await stateOf(capulet, room, "m.room.name"))?.name, "The hall");
   assert.equal((await stateOf(capulet, room, "m.room.topic"))?.topic, "A mask");
-  assert.deepEqual((await stateOf(capulet, room, "m.bridge", `hall@${stage.muc}`))?.channel, {
+  const channelIn = async (id: string) =>
+    (await stateOf(capulet, id, "m.bridge", `hall@${stage.muc}`))?.channel;
+  assert.deepEqual(await until(() => channelIn(room), "the state that tells of the bridge"), {
     id: `hall@${stage.muc}`,
     displayname: "The hall",
     external_url: `xmpp:hall@${stage.muc}?join`,
@@ -256,7 +236,7 @@ test("a room that was there before is linked, follows its upgrade, and unlinking
     { new_version: "11" },
   );
   const next = String(replacement_room);
-  await until(async () => Object.values(await membersOf(capulet, next)).includes("Romeo"), "Romeo to follow");
+  await waitForMember(capulet, next, "Romeo");
   await romeo.say("You are welcome, gentlemen");
   const heard = await capulet.waitFor(({ content }) => content.body === "You are welcome, gentlemen", 20_000);
   assert.equal(heard.room_id, next);
@@ -265,28 +245,21 @@ test("a room that was there before is linked, follows its upgrade, and unlinking
 
   await capulet.sendText(next, "!xmpp unlink");
   await romeo.waitForExit("Causeway", 20_000);
-  await until(
-    async () =>
-      Object.keys(await membersOf(capulet, next)).filter((id) => id.startsWith("@_xmpp_")).length <= 1,
-    "the ghosts to leave",
-  );
-  assert.deepEqual([...romeo.occupants().keys()], ["Romeo"]);
-  assert.equal((await stateOf(capulet, next, "m.bridge", `hall@${stage.muc}`))?.channel, undefined);
+  await waitForMembers(capulet, next, ["capulet"]);
+  await until(async () => [...romeo.occupants().keys()].join() === "Romeo", "Romeo to be alone");
+  await until(async () => (await channelIn(next)) === undefined, "that state to be gone");
 });
 
 test("a bridge that owns the XMPP room changes its name as on Matrix, and the other way round", {
   skip,
 }, async () => {
   const friar = await stage.matrixUser("friar");
-  const romeo = await mucOf("Romeo", "cell");
+  const romeo = await mucOf("cell");
   const room = await friar.join(aliasOf("cell"));
   await romeo.waitForPresence("friar");
   await romeo.setAffiliation("bridge.xmpp.test", "owner");
   await romeo.setAffiliation(puppetOf("friar"), "owner");
-  await until(async () => {
-    const levels = await stateOf(friar, room, "m.room.power_levels");
-    return (levels?.users as Record<string, number> | undefined)?.[friar.userId] === 100;
-  }, "the power level");
+  await waitForPower(friar, room, 100);
   await friar.sendState(room, "m.room.name", { name: "Laurence's cell" });
   await until(async () => {
     const info = await romeo.request(xml("query", { xmlns: "http://jabber.org/protocol/disco#info" }), "get");
@@ -305,9 +278,7 @@ test("a bridge that owns the XMPP room changes its name as on Matrix, and the ot
   );
 
   const there = await joinMuc(balthasar, romeo.room, "Balthasar");
-  const occupant = await until(async () => {
-    return Object.entries(await membersOf(friar, room)).find(([, name]) => name === "Balthasar")?.[0];
-  }, "his ghost");
+  const occupant = await waitForMember(friar, room, "Balthasar");
   const levels = (await stateOf(friar, room, "m.room.power_levels")) as { users: Record<string, number> };
   await friar.sendState(room, "m.room.power_levels", {
     ...levels,
@@ -320,19 +291,17 @@ test("who shows their address to all is on Matrix under it, and under the nick o
   skip,
 }, async () => {
   const peter = await stage.matrixUser("peter");
-  const romeo = await mucOf("Romeo", "churchyard", { "muc#roomconfig_whois": "anyone" });
+  const romeo = await mucOf("churchyard", { "muc#roomconfig_whois": "anyone" });
   const room = await peter.join(aliasOf("churchyard"));
   const ghost = "@_xmpp_romeo-churchyard=40xmpp.test:hs.test";
-  await until(async () => (await membersOf(peter, room))[ghost] === "Romeo", "Romeo under his address");
+  assert.equal(await waitForMember(peter, room, "Romeo"), ghost);
   await romeo.say("Here lies the county Paris");
   const heard = await peter.waitFor(({ content }) => content.body === "Here lies the county Paris", 20_000);
   assert.equal(heard.sender, ghost);
 
   await romeo.configure({ "muc#roomconfig_whois": "moderators" });
   await romeo.setNick("Nobody");
-  const hidden = await until(async () => {
-    return Object.entries(await membersOf(peter, room)).find(([, name]) => name === "Nobody")?.[0];
-  }, "the ghost of somebody who is not known");
+  const hidden = await waitForMember(peter, room, "Nobody");
   assert.match(hidden, /^@_xmpp_churchyard=40conference\.xmpp\.test=2f/);
-  await until(async () => (await membersOf(peter, room))[ghost] === undefined, "the other to leave");
+  await until(async () => !(await membersOf(peter, room)).has(ghost), "the other to leave");
 });

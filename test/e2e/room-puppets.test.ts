@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { serversMissing } from "../servers/location.ts";
 import type { MatrixUser } from "../servers/matrix-user.ts";
-import { joinMuc, type MucUser } from "../servers/muc-user.ts";
+import type { MucUser } from "../servers/muc-user.ts";
+import { eventsIn, openMuc, portalAlias } from "../servers/room-scene.ts";
 import { type Stage, startStage } from "../servers/stage.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -19,43 +20,30 @@ after(async () => {
 
 const limit = 30_000;
 
-/** A new persistent room, with Romeo in it. */
-async function mucOf(local: string, config: Record<string, string> = {}): Promise<MucUser> {
-  const user = await stage.xmppUser(`romeo-${local}`);
-  const muc = await joinMuc(user, `${local}@${stage.muc}`, "Romeo");
-  await muc.configure({ "muc#roomconfig_persistentroom": "1", "muc#roomconfig_publicroom": "1", ...config });
-  return muc;
-}
-
 async function rename(user: MatrixUser, displayname: string): Promise<void> {
   await user.request("PUT", `/_matrix/client/v3/profile/${encodeURIComponent(user.userId)}/displayname`, {
     displayname,
   });
 }
 
-const aliasOf = (local: string): string => `#_xmpp_${local}=40${stage.muc}:hs.test`;
 const nicksIn = (muc: MucUser): string[] => [...muc.occupants().keys()].sort();
 
 /** The bodies of the room's messages by XMPP users. */
-async function heardIn(user: MatrixUser, room: string): Promise<string[]> {
-  const path = `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/messages?dir=f&limit=1000`;
-  const { chunk } = (await user.request("GET", path)) as {
-    chunk: { type: string; sender: string; content: { body?: string } }[];
-  };
-  return chunk.flatMap(({ type, sender, content: { body } }) =>
-    type === "m.room.message" && sender.startsWith("@_xmpp_") && body !== undefined ? [body] : [],
+const heardIn = async (user: MatrixUser, room: string): Promise<string[]> =>
+  (await eventsIn(user, room)).flatMap(({ type, sender, content: { body } }) =>
+    type === "m.room.message" && sender.startsWith("@_xmpp_") && body !== undefined ? [String(body)] : [],
   );
-}
 
 /** Two Matrix users in the portal of a new room. */
 async function scene(name: string, config?: Record<string, string>) {
-  const muc = await mucOf(name, config);
+  const address = `${name}@${stage.muc}`;
+  const muc = await openMuc(await stage.xmppUser(`romeo-${name}`), address, "Romeo", config);
   const juliet = await stage.matrixUser(`juliet-${name}`);
   const nurse = await stage.matrixUser(`nurse-${name}`);
   await rename(juliet, "Juliet \u{1F339}");
   await rename(nurse, "ROMEO");
-  const room = await juliet.join(aliasOf(name));
-  await nurse.join(aliasOf(name));
+  const room = await juliet.join(portalAlias(address));
+  await nurse.join(portalAlias(address));
   await muc.waitForPresence("Juliet", undefined, limit);
   await muc.waitForPresence(`ROMEO (nurse-${name})`, undefined, limit);
   return { muc, juliet, nurse, room, all: ["Causeway", "Juliet", `ROMEO (nurse-${name})`, "Romeo"] };

@@ -236,6 +236,12 @@ async function host(name: string): Promise<Meeting> {
   const m = await joinMuc(mercutio, room, "Mercutio");
   await waitForMembers(juliet, roomId, ["Mercutio", "Romeo", "juliet", "nurse"]);
   await r.waitForPresence("Mercutio", undefined, waitMs);
+  // Her own client may be told of it after everybody else.
+  await juliet.waitFor(
+    ({ room_id, type, content }) =>
+      room_id === roomId && type === "m.room.member" && content.displayname === "Mercutio",
+    waitMs,
+  );
   return { room, roomId, r, m };
 }
 

@@ -129,7 +129,11 @@ test("who has somebody in the roster is asked back, and then each sees when the 
   const away = await shown((stanza) => stanza.getChildText("show") === "away");
   assert.equal(away.getChildText("status"), "asleep");
   await set({ presence: "online" });
-  await shown((stanza) => stanza.attrs.type === undefined && stanza.getChild("show") === undefined);
+  const place = (stanza: Element) => romeo.messages.indexOf(stanza);
+  await shown(
+    (stanza) =>
+      stanza.attrs.type === undefined && stanza.getChild("show") === undefined && place(stanza) > place(away),
+  );
   await set({ presence: "offline" });
   await shown((stanza) => stanza.attrs.type === "unavailable");
 });

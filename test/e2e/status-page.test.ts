@@ -122,9 +122,9 @@ suite("the status page in a browser", { skip }, () => {
   test("a page whose bridge is gone says that it is old", async (t) => {
     const { adminUrl, stop } = await setStatusScene(t);
     const page = await openPage(t, adminUrl, desktop);
-    await stop();
-    // The browser itself complains of that, which is right.
+    // The browser itself complains of what comes now, which is right.
     page.removeAllListeners("console");
+    await stop();
     await page.locator("body.stale").waitFor();
   });
 });

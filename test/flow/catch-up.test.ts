@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { Agent, request } from "node:http";
 import { test } from "node:test";
 import { waitFor } from "../support/wait-for.ts";
 import { julietJid, setScene } from "./scene.ts";
@@ -18,6 +20,38 @@ test("events that a homeserver lost in a restart are delivered ahead of its next
   homeserver.resume();
   await start();
   assert.deepEqual(await romeoHas(4), ["one", "two", "three", "four"]);
+});
+
+test("events that a homeserver lost are found although what it sends first has come before", async (t) => {
+  const { homeserver, juliet, start, openChat, romeoHas } = await setScene(t);
+  const { url } = await start();
+  const agent = new Agent({ keepAlive: true });
+  t.after(() => agent.destroy());
+  const roomId = await openChat();
+  juliet.sendText(roomId, "one");
+  await romeoHas(1);
+  await homeserver.drained();
+  const eventOf = (body: string) => juliet.timeline(roomId).find(({ content }) => content.body === body);
+  const push = async (by: Agent | false, id: string, ...events: unknown[]): Promise<void> => {
+    const asked = request(`${url}/_matrix/app/v1/transactions/${id}`, {
+      method: "PUT",
+      agent: by,
+      headers: { authorization: `Bearer ${homeserver.hsToken}`, "content-type": "application/json" },
+    }).end(JSON.stringify({ events }));
+    const [answer] = await once(asked, "response");
+    assert.equal(answer.statusCode, 200);
+    await once(answer.resume(), "end");
+  };
+  // So many connections that not each of them has all rooms compared.
+  for (let n = 0; n < 8; n += 1) await push(false, "again", eventOf("one"));
+  homeserver.pause();
+  juliet.sendText(roomId, "two");
+  juliet.sendText(roomId, "three");
+  homeserver.loseQueue();
+  // As a homeserver that was restarted.
+  await push(agent, "again", eventOf("one"));
+  await push(agent, "new", eventOf("one"), eventOf("three"));
+  assert.deepEqual(await romeoHas(3), ["one", "two", "three"]);
 });
 
 test("events that a homeserver lost are delivered although no other event follows", async (t) => {

@@ -336,7 +336,8 @@ test("a room that the bot is not in is none of its business, whatever is said th
   const roomId = await scene.openChat();
   scene.juliet.sendText(roomId, "!xmpp help");
   assert.deepEqual(await scene.romeoHas(1), ["!xmpp help"]);
-  await scene.homeserver.pushTransaction("1", [eventIn("!elsewhere:hs.test", "!xmpp help")]);
+  const event = eventIn("!elsewhere:hs.test", "!xmpp help");
+  assert.deepEqual(await scene.homeserver.pushTransaction("1", [event]), { status: 200, body: "{}" });
 });
 
 test("commands that the homeserver lost in a restart are answered after it", async (t) => {

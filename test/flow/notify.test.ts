@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { temporaryFolder } from "../support/bridge.ts";
 import { waitFor } from "../support/wait-for.ts";
+import { bridgeJid, say } from "./push-scene.ts";
 import { setScene } from "./scene.ts";
 
-const bridgeJid = "bridge.xmpp.test";
 const gateway = "/_matrix/push/v1/notify";
 
 async function begin(
@@ -221,11 +221,6 @@ test("a token alone ends all notifications, and does not stay in the room", asyn
 test("whoever has an address sees and turns off what comes there, and nobody else's", async (t) => {
   const { ask, code, romeo, prosody, push } = await begin(t);
   const mercutio = prosody.user("mercutio");
-  const say = async (person: typeof romeo, line: string): Promise<string> => {
-    const before = person.bodies().length;
-    await person.sendText(bridgeJid, line);
-    return waitFor(() => person.bodies()[before], `an answer to ${line}`);
-  };
   await ask("notify romeo@xmpp.test");
   const confirmed = await ask(`notify confirm ${code()}`);
   const { pushkey } = JSON.parse(/-d '(.*)'/.exec(confirmed)?.[1] ?? "");
@@ -248,17 +243,13 @@ test("whoever has an address sees and turns off what comes there, and nobody els
 test("an XMPP user proves another address with a code, and has the bot set the pusher as well", async (t) => {
   const { romeo, prosody, juliet, code } = await begin(t);
   const mercutio = prosody.user("mercutio");
-  const say = async (line: string): Promise<string> => {
-    const before = mercutio.bodies().length;
-    await mercutio.sendText(bridgeJid, line);
-    return waitFor(() => mercutio.bodies()[before], `an answer to ${line}`);
-  };
-  await say("notify romeo@xmpp.test");
+  const ask = (line: string): Promise<string> => say(mercutio, line);
+  await ask("notify romeo@xmpp.test");
   assert.match(romeo.bodies()[0] ?? "", /^mercutio@xmpp\.test wants notifications/);
-  const confirmed = await say(`notify confirm ${code()}`);
+  const confirmed = await ask(`notify confirm ${code()}`);
   assert.ok(confirmed.includes("'https://YOUR-HOMESERVER/_matrix/client/v3/pushers/set'"), confirmed);
   assert.match(
-    await say(`notify token ${juliet.accessToken}`),
+    await ask(`notify token ${juliet.accessToken}`),
     /^Notifications now come to romeo@xmpp\.test/,
   );
   assert.deepEqual(

@@ -313,6 +313,7 @@ test("a retraction of Romeo's removes his message with its versions, and nobody 
       ["m.room.message", undefined, "end"],
     ],
   );
+  await waitFor(() => romeo.errors().length === 2, "two refusals");
   const refused = romeo.errors().map((stanza) => [stanza.attrs.id, readError(stanza).condition]);
   assert.deepEqual(refused, [
     ["r3", "item-not-found"],
@@ -401,7 +402,7 @@ test("relations find their messages after a restart, and when the bridge has for
 
 test("a message says when it was written, if that was long ago", async (t) => {
   const { homeserver, room, romeo, romeoHeard, julietSaw } = await setConversation(t);
-  const late = eventIn(room, "late");
+  const late = { ...eventIn(room, "late"), origin_server_ts: 1_700_000_000_000 };
   await homeserver.pushTransaction("late", [late]);
   assert.deepEqual((await romeoHeard(1)).map(told), [
     '<body>late</body><delay xmlns="urn:xmpp:delay" from="bridge.xmpp.test" stamp="2023-11-14T22:13:20.000Z"/>',

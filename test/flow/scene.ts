@@ -22,7 +22,7 @@ export const eventIn = (room_id: string, body: string, sender = "@juliet:hs.test
   type: "m.room.message",
   room_id,
   sender,
-  origin_server_ts: 1_700_000_000_000,
+  origin_server_ts: Date.now(),
   content: { msgtype: "m.text", body },
 });
 

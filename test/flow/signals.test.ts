@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { capabilities } from "../../src/xmpp/discovery.ts";
 import { type Element, serialize, xml } from "../../src/xmpp/stanza.ts";
 import { waitFor } from "../support/wait-for.ts";
-import { julietJid, romeoGhost, setScene } from "./scene.ts";
+import { eventIn, julietJid, romeoGhost, setScene } from "./scene.ts";
 
 const juliet = "@juliet:hs.test";
 const states = "http://jabber.org/protocol/chatstates";
@@ -32,6 +32,12 @@ async function setSignalScene(t: Parameters<typeof setScene>[0], config: Record<
       romeo.inbox
         .filter((stanza) => !stanza.getChild("body"))
         .map((stanza) => stanza.getChildElements().map(serialize).join("")),
+    /** A transaction with an event that is so old. */
+    pushKept: async (roomId: string, ageMs: number, ...ephemeral: object[]): Promise<void> => {
+      const event = { ...eventIn(roomId, `kept${++number}`), origin_server_ts: Date.now() - ageMs };
+      const path = `/_matrix/app/v1/transactions/signals${number}`;
+      assert.equal((await homeserver.call("PUT", path, { events: [event], ephemeral })).status, 200);
+    },
     eventOf: (roomId: string, body: string): string =>
       homeserver.rooms
         .all()
@@ -115,6 +121,30 @@ test("what a Matrix user has read is shown for the newest message up to there, f
   await push(readBy(roomId, eventOf(roomId, "r2")), readBy(roomId, eventOf(roomId, "r3")));
   assert.equal(homeserver.signals.receipts.length, 0);
   await has("r1", "r3");
+});
+
+test("who typed and who was there yesterday is not shown after a day without the bridge, and what was read is", async (t) => {
+  const { romeo, push, pushKept, eventOf, acceptChat, julietHas, romeoHas } = await setSignalScene(t);
+  const day = 24 * 60 * 60 * 1000;
+  const typing = (...user_ids: string[]) => ({ type: "m.typing", room_id: roomId, content: { user_ids } });
+  const seen = (presence: string) => ({ type: "m.presence", sender: juliet, content: { presence } });
+  const roomId = await acceptChat();
+  await romeo.send(xml("presence", { type: "subscribe", to: julietJid }));
+  await romeo.sendText(julietJid, "r1", "r1");
+  await julietHas(roomId, 2);
+  const count = (word: string): number =>
+    romeo.inbox.filter((stanza) => String(stanza).includes(word)).length;
+  const signals = (): number[] => ["<displayed ", "<composing ", "<show>away<"].map(count);
+  await waitFor(() => count('type="subscribe"') === 1, "to be in the roster");
+  await pushKept(roomId, day, typing(juliet), seen("unavailable"), readBy(roomId, eventOf(roomId, "r1")));
+  // What was kept between two events.
+  await push(typing(juliet), seen("unavailable"));
+  await romeoHas(1);
+  await waitFor(() => count("<displayed ") === 1, "what was read");
+  assert.deepEqual(signals(), [1, 0, 0]);
+  await pushKept(roomId, 0, typing(juliet), seen("unavailable"));
+  await waitFor(() => count("<composing ") + count("<show>") === 2, "what is now");
+  assert.deepEqual(signals(), [1, 1, 1]);
 });
 
 test("a first message counts as read although its sender's new name came after it", async (t) => {

@@ -1,10 +1,9 @@
 /** The status page as HTTP, with the whole bridge between the fakes; `e2e/status-page.test.ts` has the browser. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Report } from "../../src/ops/status/report.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { julietJid, setScene } from "./scene.ts";
-import { hostileName, setStatusScene, token } from "./status-scene.ts";
+import { bearer, hostileName, reportOf, setStatusScene, token } from "./status-scene.ts";
 
 const post = (url: string, fields: Record<string, string>, headers: Record<string, string> = {}) =>
   fetch(url, { method: "POST", body: new URLSearchParams(fields), headers, redirect: "manual" });
@@ -19,10 +18,6 @@ async function logIn(adminUrl: string): Promise<{ cookie: string; key: string }>
   const page = await (await fetch(`${adminUrl}/status`, { headers: { cookie } })).text();
   return { cookie, key: /name="key" value="([^"]+)"/.exec(page)?.[1] ?? "" };
 }
-
-const bearer = { authorization: `Bearer ${token}` };
-const reportOf = async (adminUrl: string, query = ""): Promise<Report> =>
-  (await fetch(`${adminUrl}/status.json${query}`, { headers: bearer })).json() as Promise<Report>;
 
 test("whoever has shown no token sees health, and neither rooms nor messages", async (t) => {
   const { adminUrl, park } = await setStatusScene(t);

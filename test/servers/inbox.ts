@@ -16,7 +16,7 @@ export function createInbox<T>(name: string, describe: (item: T) => string): Inb
       items.push(item);
       for (const listener of [...listeners]) listener(item);
     },
-    waitFor: (matches, timeoutMs = 10_000) => {
+    waitFor: (matches, timeoutMs = 30_000) => {
       const known = items.find(matches);
       if (known !== undefined) return Promise.resolve(known);
       // Captured here: a stack made inside the timer would not lead to the waiting test.

@@ -7,6 +7,7 @@ import type { Stage } from "./stage.ts";
 import type { XmppUser } from "./xmpp-user.ts";
 
 const waitMs = 40_000;
+const bot = "@_xmpp_bot:hs.test";
 const roomPath = (id: string) => `/_matrix/client/v3/rooms/${encodeURIComponent(id)}`;
 
 export interface People {
@@ -77,7 +78,7 @@ export async function membersOf(user: MatrixUser, roomId: string): Promise<Map<s
   const { joined } = (await user.request("GET", `${roomPath(roomId)}/joined_members`)) as {
     joined: Record<string, { display_name?: string | null }>;
   };
-  const members = Object.entries(joined).filter(([id]) => id !== "@_xmpp_bot:hs.test");
+  const members = Object.entries(joined).filter(([id]) => id !== bot);
   return new Map(members.map(([id, { display_name }]): [string, string] => [id, display_name ?? ""]));
 }
 
@@ -124,6 +125,17 @@ export const stateOf = (
     .request("GET", `${roomPath(roomId)}/state/${encodeURIComponent(type)}/${encodeURIComponent(key)}`)
     .catch(() => undefined);
 
+/** Waits until the user has exactly this power in the room. */
+export const waitForPower = (user: MatrixUser, roomId: string, level: number): Promise<boolean> =>
+  waitFor(
+    async () => {
+      const levels = await stateOf(user, roomId, "m.room.power_levels");
+      return (levels?.users as Record<string, number> | undefined)?.[user.userId] === level;
+    },
+    `${user.userId} to have the power of ${level}`,
+    waitMs,
+  );
+
 /** All events of the room, oldest first, as a client sees them that scrolls up. */
 export async function eventsIn(user: MatrixUser, roomId: string): Promise<SyncEvent[]> {
   const { chunk } = (await user.request("GET", `${roomPath(roomId)}/messages?dir=f&limit=1000`)) as {
@@ -136,10 +148,7 @@ export async function eventsIn(user: MatrixUser, roomId: string): Promise<SyncEv
 export async function saidIn(user: MatrixUser, roomId: string): Promise<[string, string][]> {
   const members = await membersOf(user, roomId);
   return (await eventsIn(user, roomId))
-    .filter(
-      ({ type, sender, content }) =>
-        type === "m.room.message" && sender !== "@_xmpp_bot:hs.test" && content.body,
-    )
+    .filter(({ type, sender, content }) => type === "m.room.message" && sender !== bot && content.body)
     .map(({ sender, content }): [string, string] => [members.get(sender) ?? sender, String(content.body)]);
 }
 
@@ -147,26 +156,37 @@ export async function saidIn(user: MatrixUser, roomId: string): Promise<[string,
 export const hear = (user: MatrixUser, roomId: string, body: string): Promise<SyncEvent> =>
   user.waitFor((event) => event.room_id === roomId && event.content.body === body, waitMs);
 
-/** The chat with the bot; a command's answer is the bot's next word. */
-export async function openBotChat(user: MatrixUser) {
-  const roomId = await user.createRoom({ is_direct: true, invite: ["@_xmpp_bot:hs.test"] });
-  const isBot = (event: SyncEvent) => event.room_id === roomId && event.sender === "@_xmpp_bot:hs.test";
-  // Its greeting is no answer.
-  await user.waitFor((event) => isBot(event) && event.type === "m.room.message", waitMs);
-  return {
-    roomId,
-    async ask(command: string): Promise<string> {
-      const asked = await user.sendText(roomId, command);
-      const place = () => user.events.findIndex((event) => event.event_id === asked);
-      const answer = await user.waitFor(
-        (event) =>
-          isBot(event) &&
-          event.type === "m.room.message" &&
-          place() >= 0 &&
-          user.events.indexOf(event) > place(),
-        waitMs,
-      );
-      return String(answer.content.body);
-    },
-  };
+const isOfBot = (event: SyncEvent, roomId: string): boolean =>
+  event.room_id === roomId && event.sender === bot && event.type === "m.room.message";
+
+/** Says a line in a room where the bot is. @returns the bot's first word after it that fits. */
+export async function askBot(
+  user: MatrixUser,
+  roomId: string,
+  line: string,
+  pattern = /./s,
+): Promise<string> {
+  const asked = await user.sendText(roomId, line);
+  // What the bot has said before may come late to the user's own client, and is no answer.
+  const place = () => user.events.findIndex((event) => event.event_id === asked);
+  const answer = await user.waitFor(
+    (event) =>
+      isOfBot(event, roomId) &&
+      pattern.test(String(event.content.body)) &&
+      place() >= 0 &&
+      user.events.indexOf(event) > place(),
+    waitMs,
+  );
+  return String(answer.content.body);
+}
+
+/** Resolves once the bot has greeted: that is no answer to anything. */
+export const waitForGreeting = (user: MatrixUser, roomId: string): Promise<SyncEvent> =>
+  user.waitFor((event) => isOfBot(event, roomId), waitMs);
+
+/** A direct chat with the bot, as clients open them. @returns the room, once the bot has greeted. */
+export async function openBotChat(user: MatrixUser, preset = "trusted_private_chat"): Promise<string> {
+  const roomId = await user.createRoom({ is_direct: true, preset, invite: [bot] });
+  await waitForGreeting(user, roomId);
+  return roomId;
 }

@@ -59,7 +59,7 @@ export async function connectXmpp(account: XmppAccount): Promise<XmppUser> {
   return {
     jid: String(address),
     send: (stanza) => xmpp.send(stanza),
-    request: (iq, timeoutMs = 10_000) => xmpp.iqCaller.request(iq, timeoutMs),
+    request: (iq, timeoutMs = 30_000) => xmpp.iqCaller.request(iq, timeoutMs),
     messages: inbox.items,
     waitFor: inbox.waitFor,
     stop: async () => {
