@@ -14,9 +14,11 @@ globalThis.Date = class extends RealDate {
   }
 } as DateConstructor;
 
-for (const step of (process.env[clockVariable] ?? "").split(",")) {
-  const [afterMs = 0, shiftMs = 0] = step.split(":").map(Number);
-  setTimeout(() => {
+for (const pair of (process.env[clockVariable] ?? "").split(",")) {
+  const [afterMs = 0, shiftMs = 0] = pair.split(":").map(Number);
+  const step = (): void => {
     shift = shiftMs;
-  }, afterMs).unref();
+  };
+  if (afterMs > 0) setTimeout(step, afterMs).unref();
+  else step();
 }

@@ -1,6 +1,7 @@
 /** `npm run test:faults`: what is lost, doubled or out of order when things break. Nothing is, or it ends with 1. */
 import { parseArgs } from "node:util";
 import { serversMissing } from "../servers/location.ts";
+import { absenceFaults } from "./absence-faults.ts";
 import type { Fault } from "./fault.ts";
 import { kills } from "./kills.ts";
 import { machineFaults } from "./machine-faults.ts";
@@ -31,6 +32,7 @@ const faults: Fault[] = [
   ...networkFaults,
   ...machineFaults,
   ...poisonFaults,
+  ...absenceFaults,
   ...overloadFaults,
   ...realFaults,
 ];

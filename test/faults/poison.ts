@@ -1,13 +1,19 @@
 /** Makes the mapping of marked messages throw in the process it is loaded into, by `node --import`. */
 import { registerHooks } from "node:module";
 
-const victim = "/src/mapping/messages.ts";
-const poisoned = new URL("poisoned-messages.ts", import.meta.url).href;
+const substitutes = new Map(
+  [
+    ["/src/mapping/messages.ts", "poisoned-messages.ts"],
+    ["/src/mapping/muc-invitations.ts", "poisoned-invitations.ts"],
+  ].map(([victim, substitute]) => [victim, new URL(String(substitute), import.meta.url).href]),
+);
+const substituteOf = (url: string): string | undefined =>
+  [...substitutes].find(([victim = ""]) => url.endsWith(victim))?.[1];
 
 registerHooks({
   resolve(specifier, context, next) {
     const found = next(specifier, context);
-    const isOwn = context.parentURL === poisoned;
-    return found.url.endsWith(victim) && !isOwn ? { ...found, url: poisoned } : found;
+    const url = substituteOf(found.url);
+    return url === undefined || context.parentURL === url ? found : { ...found, url };
   },
 });

@@ -6,6 +6,7 @@ import { gather, meetInPortal } from "../servers/room-scene.ts";
 import { type Stage, startStage } from "../servers/stage.ts";
 import type { XmppUser } from "../servers/xmpp-user.ts";
 import { waitFor } from "../support/wait-for.ts";
+import { inADay } from "./absence-faults.ts";
 import type { Fault, FaultContext } from "./fault.ts";
 import { type Arrival, type Column, isComplete, judge, sumOf } from "./ledger.ts";
 import type { Outcome } from "./scene.ts";
@@ -90,6 +91,11 @@ async function talk(stage: Stage, disturb: (n: number) => Promise<number>, count
       ],
     };
   };
+  return settle(columns);
+}
+
+/** Until all has come, and a moment longer for what is not to come twice. */
+async function settle(columns: () => { toXmpp: Column[]; toMatrix: Column[] }): Promise<Outcome> {
   const end = performance.now() + limitMs;
   while (performance.now() < end && !Object.values(columns()).flat().every(isComplete)) await delay(100);
   await delay(1000);
@@ -98,23 +104,70 @@ async function talk(stage: Stage, disturb: (n: number) => Promise<number>, count
   return { toXmpp: there, toMatrix: back, broken: [...there.broken, ...back.broken] };
 }
 
-const real = (
+/** People come, go and talk while the bridge is away, and a day passes for it. */
+async function sleepADay(stage: Stage, count: number): Promise<Outcome> {
+  const people = await gather(stage);
+  const { juliet, romeo } = people;
+  const { roomId, r, m } = await meetInPortal(people, "yesterday");
+  const direct = await juliet.createRoom({ is_direct: true, invite: ["@_xmpp_romeo=40xmpp.test:hs.test"] });
+  await juliet.sendText(direct, "begin");
+  await romeo.waitFor((stanza) => stanza.getChildText("body") === "begin", limitMs);
+  await r.say("begin");
+  await juliet.waitFor((event) => event.room_id === roomId && event.content.body === "begin", limitMs);
+  await stage.bridge.stop();
+  const [known, said] = [juliet.events.length, { d: [] as string[], g: [] as string[], h: [] as string[] }];
+  for (let n = 0; n < count; n += 1) {
+    for (const [letter, list] of Object.entries(said)) list.push(`${letter}-${n}`);
+    await juliet.sendText(direct, `d-${n}`);
+    await juliet.sendText(roomId, `g-${n}`);
+    await r.say(`h-${n}`);
+    if (n % 10 === 3) await m.leave();
+    if (n % 10 === 5) await m.rejoin({ history: { maxstanzas: "0" } });
+    if (n % 10 === 7) await romeo.send(xml("presence", { to: r.room }, xml("show", {}, "away")));
+  }
+  await stage.bridge.start(true, inADay);
+  const common = { told: new Set<string>(), mayDouble: 0 };
+  const outcome = await settle(() => ({
+    toXmpp: [
+      { ...common, name: "direct", sent: said.d, arrived: heard(romeo, "chat", "d-") },
+      { ...common, name: "room", sent: said.g, arrived: heard(romeo, "groupchat", "g-") },
+    ],
+    toMatrix: [{ ...common, name: "room", sent: said.h, arrived: seen(juliet, roomId, "h-") }],
+  }));
+  const comings = juliet.events
+    .slice(known)
+    .filter(({ room_id, type }) => room_id === roomId && type === "m.room.member")
+    .map(({ state_key, content }) => `${state_key} is seen to ${content.membership}`);
+  const undated = [...romeo.messages]
+    .filter((stanza) => said.d.includes(stanza.getChildText("body") ?? "") && !stanza.getChild("delay"))
+    .map((stanza) => `${stanza.getChildText("body")} is not said to be of yesterday`);
+  return { ...outcome, broken: [...outcome.broken, ...comings, ...undated] };
+}
+
+const onRealStage = (
   name: string,
-  disturb: (stage: Stage, context: FaultContext, n: number) => Promise<number>,
+  run: (stage: Stage, context: FaultContext) => Promise<Outcome>,
 ): Fault => ({
   name: `real servers: ${name}`,
   real: true,
   async run(context) {
     const stage = await startStage();
     try {
-      return await talk(stage, (n) => disturb(stage, context, n), 30 * context.scale);
+      return await run(stage, context);
     } finally {
       await stage.stop();
     }
   },
 });
 
+const real = (
+  name: string,
+  disturb: (stage: Stage, context: FaultContext, n: number) => Promise<number>,
+): Fault =>
+  onRealStage(name, (stage, context) => talk(stage, (n) => disturb(stage, context, n), 30 * context.scale));
+
 export const realFaults: Fault[] = [
+  onRealStage("bridge down for a day", (stage, { scale }) => sleepADay(stage, 20 * scale)),
   real("SIGKILL of the bridge, in a room too", async ({ bridge }, { random }, n) => {
     if (n % 6 !== 3) return 0;
     await bridge.kill();

@@ -57,11 +57,25 @@ export interface SceneOptions {
 /** Node's own cache of what it compiled and stripped of types makes a start three times as fast. */
 const cacheFolder = join(tmpdir(), "causeway-faults-compile-cache");
 
+const valueIn = (db: DatabaseSync, sql: string): unknown => Object.values(db.prepare(sql).get() ?? {})[0];
+const countWaiting = (db: DatabaseSync): number =>
+  Number(valueIn(db, "select count(*) from jobs where parked_at is null"));
+
+/** Besides messages there is other work, as the comparing of rooms after a restart. */
+function isWorkLeft(path: string): boolean {
+  const db = new DatabaseSync(path, { readOnly: true });
+  try {
+    return countWaiting(db) > 0;
+  } finally {
+    db.close();
+  }
+}
+
 function problemsOfDatabase(path: string, expectedParked: number): string[] {
   const db = new DatabaseSync(path);
-  const value = (sql: string): unknown => Object.values(db.prepare(sql).get() ?? {})[0];
+  const value = (sql: string): unknown => valueIn(db, sql);
   const integrity = value("pragma integrity_check");
-  const waiting = Number(value("select count(*) from jobs where parked_at is null"));
+  const waiting = countWaiting(db);
   const parked = Number(value("select count(*) from jobs where parked_at is not null"));
   db.close();
   return [
@@ -160,6 +174,7 @@ export async function onStage<T>(options: SceneOptions, work: (scene: Scene) => 
       await traffic.stop();
       const isOver = (): boolean => Object.values(columns()).flat().every(isComplete);
       while (!isOver() && performance.now() < end) await delay(50);
+      while (isWorkLeft(database) && performance.now() < end) await delay(100);
       // What is not to come twice gets a moment to do so.
       await delay(300);
       const code = await bridge.stop();

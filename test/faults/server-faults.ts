@@ -75,11 +75,17 @@ const refusal = (type: string, condition: string, { body }: SeenRequest): Answer
   body: serialize(errorReply(parseStanza(body), { type, condition })),
 });
 
-/** Registering twice is an error that only its JSON tells from others; nonsense there is a refusal like any. */
 const nonsense = (what: string, body: string): Fault =>
-  answering(`homeserver: acts, and answers ${what}`, "homeserver", 0.5, ({ path }) =>
-    path.endsWith("/register") ? undefined : { body },
+  answering(`homeserver: acts, and answers ${what}`, "homeserver", 0.5, () => ({ body }));
+
+/** What a proxy says while it is set up anew. */
+const pages = (name: string, side: Side): Fault => {
+  let n = 0;
+  const statuses = [404, 200, 403, 302, 400, 405];
+  return answering(`${name}: a proxy's pages in its place`, side, 0.5, () =>
+    page(statuses[n++ % statuses.length] ?? 404),
   );
+};
 
 export const homeserverFaults: Fault[] = [
   during("homeserver: stopped and started", async ({ homeserver, random }, lasts) => {
@@ -90,13 +96,18 @@ export const homeserverFaults: Fault[] = [
       await delay(300);
     }
   }),
-  during("homeserver: restarted, forgetting what waits", async ({ homeserver, links, random }, lasts) => {
+  during("homeserver: restarted, forgetting what waits", async (scene, lasts) => {
+    const { homeserver, links, random, traffic } = scene;
+    // An invitation that it forgets is one that nobody else has heard of.
+    await traffic.settleDown();
     for (let n = 0; n < lasts / 1500; n += 1) {
       homeserver.pause();
       await homeserver.stop();
       links.fromHomeserver.cut();
       await delay(random.whole(50, 700));
       homeserver.loseQueue();
+      // Until here it was the old process that still talked.
+      links.fromHomeserver.cut();
       homeserver.forgetTransactions();
       await homeserver.start();
       homeserver.resume();
@@ -116,6 +127,7 @@ export const homeserverFaults: Fault[] = [
   answering("homeserver: acts, and resets", "homeserver", 0.4, () => "process-then-reset"),
   nonsense("invalid JSON", '{"event_id": "$'),
   nonsense("other JSON", "[]"),
+  pages("homeserver", "homeserver"),
   during("homeserver: half an answer", halfAnswer("toHomeserver")),
   during("homeserver: token revoked and given back", async ({ homeserver }, lasts) => {
     homeserver.respond(() => json(401, { errcode: "M_UNKNOWN_TOKEN", error: "Unrecognised access token" }));
@@ -137,6 +149,7 @@ export const prosodyFaults: Fault[] = [
   }),
   answering("Prosody: 500", "prosody", 0.5, () => ({ status: 500 })),
   answering("Prosody: 502 and 503", "prosody", 0.5, () => page(Math.random() < 0.5 ? 502 : 503)),
+  pages("Prosody", "prosody"),
   answering("Prosody: slow, 0.3 to 3 s", "prosody", 0.7, () => ({ delayMs: 300 + 2700 * Math.random() })),
   answering("Prosody: 200 with an error that passes", "prosody", 0.5, (request) =>
     isStanza(request) ? refusal("wait", "resource-constraint", request) : undefined,

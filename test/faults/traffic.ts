@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { FakeHomeserver } from "../support/fake-homeserver.ts";
 import type { FakeProsody } from "../support/fake-prosody.ts";
+import { waitFor } from "../support/wait-for.ts";
 import type { Arrival, Column } from "./ledger.ts";
 import type { Random } from "./random.ts";
 
@@ -42,6 +43,7 @@ export function createTraffic({ homeserver, prosody, random, conversations }: Tr
   const underWay = new Set<Promise<void>>();
   /** What Prosody has handed over, or given back. */
   const settled = new Set<string>();
+  let newcomers = true;
   let running: Promise<void> | undefined;
   let stopping = false;
 
@@ -113,7 +115,7 @@ export function createTraffic({ homeserver, prosody, random, conversations }: Tr
 
   const one = (): void => {
     // Now and then two people meet who have not written to each other before.
-    const conversation = random.chance(0.01) ? meet() : random.pick(all);
+    const conversation = newcomers && random.chance(0.01) ? meet() : random.pick(all);
     if (random.chance(0.5) && toXmpp(conversation)) return;
     if (mayWriteBack(conversation)) toMatrix(conversation);
     else toXmpp(conversation);
@@ -169,6 +171,13 @@ export function createTraffic({ homeserver, prosody, random, conversations }: Tr
     meet(): void {
       const conversation = meet();
       if (!toXmpp(conversation)) toMatrix(conversation);
+    },
+    /** From now on nobody meets anybody new; resolves once those who are there have. */
+    async settleDown(): Promise<void> {
+      newcomers = false;
+      const isMet = ({ ghost, room }: Conversation): boolean =>
+        homeserver.rooms.all().some(({ id, members }) => id === room && members.get(ghost) === "join");
+      await waitFor(() => all.every(isMet), "all to have met");
     },
     /** Whether the bridge has answered for it. */
     isTaken: (body: string): boolean => settled.has(body),
