@@ -130,7 +130,6 @@ export function createBridge(deps: BridgeDeps): Bridge {
   });
   const messages = createMessageParts({ ...ground, xhtmlIm: prosody.xhtmlIm });
   const fromXmpp = createFromXmpp({ ...ground, ...messages, bot, onOwnError: push.refused });
-  const onStored = (lanes: string[]) => dispatcher.wake(lanes);
   const roomParts = createRoomParts({
     ...ground,
     ...people,
@@ -140,7 +139,6 @@ export function createBridge(deps: BridgeDeps): Bridge {
     writeDirect: fromXmpp.handle,
     answerOwn: (request) => answerIq(request),
     showsTyping: privacy.typing,
-    onStored,
   });
   const { rooms, gateway } = roomParts;
   const traffic = [botParts.mucCommands, ...roomParts.traffic];
@@ -177,7 +175,6 @@ export function createBridge(deps: BridgeDeps): Bridge {
     newId,
     now,
     onBegin: () => ground.roomStates.doubt(),
-    onStored,
     log,
   });
   const pushback = createPushback({
@@ -196,7 +193,6 @@ export function createBridge(deps: BridgeDeps): Bridge {
     signals,
     secrets: botParts.secrets,
     catchUp,
-    onStored,
   });
   const dispatcher = createDispatcher({
     lanes: store.lanes,

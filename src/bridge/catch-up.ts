@@ -14,7 +14,6 @@ export interface CatchUpDeps {
   now: () => number;
   /** The comparison begins: whatever is remembered of rooms may be old. */
   onBegin: () => void;
-  onStored: (lanes: string[]) => void;
   log: Log;
 }
 
@@ -32,7 +31,7 @@ export interface CatchUp {
 const burst = { size: 6, withinMs: 30_000 };
 
 export function createCatchUp(deps: CatchUpDeps): CatchUp {
-  const { transactions, lanes, newId, now, onBegin, onStored, log } = deps;
+  const { transactions, lanes, newId, now, onBegin, log } = deps;
   const compared = new Set<RoomId>();
   /** When the last comparisons began, oldest first. */
   const begun: number[] = [];
@@ -47,7 +46,6 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
       }),
     );
     await lanes.add(jobs);
-    onStored(jobs.map(({ lane }) => lane));
   };
 
   const begin = (): void => {

@@ -27,7 +27,7 @@ export interface DispatcherDeps {
 }
 
 export interface Dispatcher {
-  /** Takes up whatever an earlier run of the bridge has left. */
+  /** Takes up whatever an earlier run of the bridge has left, and from now on whatever is stored. */
   start(): Promise<void>;
   /** There is something new in these lanes. */
   wake(lanes: Iterable<string>): void;
@@ -75,6 +75,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const endings = new Map<string, () => Promise<void>>();
   /** Nothing was tried while the bridge was down. */
   const startedAt = now();
+  /** Until then nobody knows which lanes were interrupted. */
+  let started = false;
   let stopping = false;
 
   const nameOf = ({ id, cause }: Job): string => `${id} ${cause}`;
@@ -97,11 +99,11 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     if (isRefusal) log.info("refused: its sender is told", { cause, lane, condition, error });
     else log.error("parked: this message is given up, its sender is told", { cause, lane, condition, error });
     onDone?.(job, isRefusal ? "refused" : "parked");
-    await end(job, async () => {
-      if (isRefusal) await lanes.complete(job, told);
-      else await lanes.park(job, String((error as Error)?.message ?? error), told);
-      wake(told.map((one) => one.lane));
-    });
+    await end(job, () =>
+      isRefusal
+        ? lanes.complete(job, told)
+        : lanes.park(job, String((error as Error)?.message ?? error), told),
+    );
   };
 
   const isTooLate = ({ acceptedAt, retriedAt }: Job): boolean =>
@@ -155,6 +157,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   };
 
   const takeTurns = (those: Turns): void => {
+    if (!started) return;
     const { waiting, running } = those;
     for (const lane of waiting) {
       if (stopping || running.size >= deps.maxConcurrentLanes) return;
@@ -202,8 +205,10 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
 
   return {
     async start() {
+      lanes.watch(wake);
       const left = await lanes.waiting();
       for (const lane of left) interrupted.add(lane);
+      started = true;
       if (left.length > 0) log.info("taking up what the last run left", { lanes: left.length });
       wake(left);
     },

@@ -28,8 +28,6 @@ export interface InboxDeps {
   secrets: Secrets;
   xmpp: XmppClient;
   catchUp: CatchUp;
-  /** Called with the lanes that have got something new, once it is on disk. */
-  onStored: (lanes: string[]) => void;
   newId: () => string;
   log: Log;
 }
@@ -49,7 +47,7 @@ interface Place {
 
 export function createInbox(deps: InboxDeps): Inbox {
   const { store, pushback, fromMatrix, fromXmpp, traffic, roomStates, presence, signals, secrets } = deps;
-  const { xmpp, catchUp, onStored, newId, log } = deps;
+  const { xmpp, catchUp, newId, log } = deps;
   const routeOf = (stanza: Element): Traffic | undefined =>
     traffic.find((candidate) => candidate.concerns(stanza));
 
@@ -66,7 +64,6 @@ export function createInbox(deps: InboxDeps): Inbox {
       return errorReply(stanza, tooMuch);
     }
     log.info("accepted from XMPP", { cause, lane, id: stanza.attrs.id });
-    onStored([lane]);
     return undefined;
   };
 
@@ -121,7 +118,6 @@ export function createInbox(deps: InboxDeps): Inbox {
       else attempt(() => roomStates.note(work.event));
     }
     pushback.noted(fresh.length);
-    onStored(fresh.map(({ lane }) => lane));
   };
 
   return {
@@ -141,7 +137,6 @@ export function createInbox(deps: InboxDeps): Inbox {
         log.info("left out events that came before", { txn: id, events: jobs.length - fresh.length });
       }
       pushback.noted(fresh.length);
-      onStored(fresh.map(({ lane }) => lane));
     },
 
     async receiveStanza(stanza) {

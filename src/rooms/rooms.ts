@@ -57,8 +57,6 @@ export interface RoomsDeps {
   sendOnce: FromXmpp["sendOnce"];
   converse: FromXmpp["converse"];
   matters: FromXmpp["matters"];
-  /** Called with the lanes that have got something new, once it is on disk. */
-  onStored(lanes: string[]): void;
   txnId(cause: string, part: string): string;
   newId(): string;
   /** Unix time in milliseconds. */

@@ -24,6 +24,8 @@ export interface Database {
   soon<T>(work: () => T): Promise<T>;
   /** As `soon`; when it resolves it would survive a power cut. */
   durably<T>(work: () => T): Promise<T>;
+  /** Told after each such commit, ahead of whoever asked for it. */
+  watch(onCommitted: () => void): void;
   close(): Promise<void>;
 }
 
@@ -90,6 +92,7 @@ export function openDatabase(
     "pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 4000; pragma busy_timeout = 5000;",
   );
   const statements = new Map<string, StatementSync>();
+  const watchers: (() => void)[] = [];
   let pending: Pending[] = [];
   let landing: Landing[] = [];
   let isLanding = false;
@@ -174,6 +177,7 @@ export function openDatabase(
       failed(error);
       return;
     }
+    for (const watcher of watchers) watcher();
     for (const settled of settle) settled();
     const done = (): void => {
       tell(undefined);
@@ -198,6 +202,7 @@ export function openDatabase(
     commit: transaction,
     soon: (work) => ask(work, false),
     durably: (work) => ask(work, true),
+    watch: (onCommitted) => void watchers.push(onCommitted),
     async close() {
       try {
         await ask(() => undefined, true);

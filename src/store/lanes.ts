@@ -13,16 +13,38 @@ const readJob = (row: Row): Job => ({
   attempts: Number(row.attempts),
 });
 
+/** Lanes that got a job in the commit that is under way. */
+export interface News {
+  note(lane: string): void;
+  watch(onNews: (lanes: readonly string[]) => void): void;
+}
+
+export function createNews(db: Database): News {
+  const lanes = new Set<string>();
+  return {
+    note: (lane) => void lanes.add(lane),
+    watch: (onNews) =>
+      db.watch(() => {
+        if (lanes.size === 0) return;
+        const told = [...lanes];
+        lanes.clear();
+        onNews(told);
+      }),
+  };
+}
+
 export interface LanesDeps {
   db: Database;
+  news: News;
   /** Unix time in milliseconds. */
   now: () => number;
 }
 
 const createInsert =
-  ({ db, now }: LanesDeps) =>
+  ({ db, news, now }: LanesDeps) =>
   (jobs: readonly NewJob[]): void => {
     for (const { lane, cause, work } of jobs) {
+      news.note(lane);
       db.run(
         "insert into jobs (lane, cause, work, accepted_at) values (?, ?, ?, ?)",
         lane,
@@ -39,9 +61,11 @@ const mostListed = 1000;
 // The time to give up counts anew, or it would be given up again at the first failure.
 const putBack = "update jobs set parked_at = null, attempts = 1, retried_at = ?";
 
-export function createLanes({ db, now }: LanesDeps): Lanes {
-  const insert = createInsert({ db, now });
+export function createLanes(deps: LanesDeps): Lanes {
+  const { db, news, now } = deps;
+  const insert = createInsert(deps);
   return {
+    watch: news.watch,
     add: (jobs) => db.durably(() => insert(jobs)),
     addWithin: (atMost, job) =>
       db.durably(() => {
@@ -106,8 +130,9 @@ export function createLanes({ db, now }: LanesDeps): Lanes {
 /** How many events back a room still counts as one of those in use. */
 const recentEvents = 1000;
 
-export function createTransactions({ db, now }: LanesDeps): Transactions {
-  const insert = createInsert({ db, now });
+export function createTransactions(deps: LanesDeps): Transactions {
+  const { db, now } = deps;
+  const insert = createInsert(deps);
   const see = (roomId: RoomId, eventId: string): boolean =>
     db.run(
       "insert or ignore into seen_events (event_id, room_id, received_at) values (?, ?, ?)",

@@ -3,7 +3,7 @@ import type { RoomId, UserId } from "../matrix/ids.ts";
 import type { BareJid, Jid } from "../xmpp/jid.ts";
 import { createBotRooms } from "./bot-rooms.ts";
 import { type Database, type OnCommit, openDatabase, type Row } from "./database.ts";
-import { createLanes, createTransactions } from "./lanes.ts";
+import { createLanes, createNews, createTransactions } from "./lanes.ts";
 import { createMessages, createReactions } from "./messages.ts";
 import { migrate, readMigrations } from "./migrate.ts";
 import { createOverview } from "./overview.ts";
@@ -115,9 +115,10 @@ export function openSqliteStore({ path, now, onCommit }: SqliteStoreDeps): Store
   const db = openDatabase(path, onCommit);
   migrate(db, readMigrations());
   const pruning = createPruning(db);
+  const news = createNews(db);
   return {
-    transactions: createTransactions({ db, now }),
-    lanes: createLanes({ db, now }),
+    transactions: createTransactions({ db, news, now }),
+    lanes: createLanes({ db, news, now }),
     directRooms: createDirectRooms(db),
     botRooms: createBotRooms(db),
     ghosts: createGhosts(db),

@@ -58,6 +58,11 @@ export interface DirectRoom {
 }
 
 export interface Lanes {
+  /**
+   * Tells of lanes that have got a job, as soon as it would survive the process. To take it up before it would survive
+   * a power cut too costs no promise: whoever sent it has not been answered, and will send it again.
+   */
+  watch(onNews: (lanes: readonly string[]) => void): void;
   /** Stores the jobs in one durable commit; resolves once they would survive a power cut. */
   add(jobs: readonly NewJob[]): Promise<void>;
   /** As `add`. @returns false where at least so many wait in the lane already, so that nothing was stored. */

@@ -21,7 +21,7 @@ function setUp(t: test.TestContext) {
   const onBegin = () => {
     doubts += 1;
   };
-  const rest = { newId: () => "1", now: () => 0, onBegin, onStored: () => undefined, log };
+  const rest = { newId: () => "1", now: () => 0, onBegin, log };
   const catchUp = createCatchUp({ transactions, lanes, ...rest });
   t.after(async () => {
     catchUp.stop();

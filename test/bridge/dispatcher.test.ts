@@ -54,12 +54,17 @@ function setUp(t: TestContext, more: Partial<DispatcherDeps> = {}) {
     t.mock.timers.tick(ms);
     for (let turn = 0; turn < 40; turn += 1) await tick();
   };
+  let starting: Promise<void> | undefined;
+  const start = (): Promise<void> => {
+    starting ??= dispatcher.start();
+    return starting;
+  };
   const add = async (...jobs: NewJob[]): Promise<void> => {
+    await start();
     await store.lanes.add(jobs);
-    dispatcher.wake(jobs.map(({ lane }) => lane));
     await pass(0);
   };
-  return { store, dispatcher, lines, failing, done, attempts, pass, add };
+  return { store, dispatcher, lines, failing, done, attempts, pass, start, add };
 }
 
 test("jobs of a lane are done in order and then gone", async (t) => {
@@ -207,12 +212,23 @@ test("conversations that wait for one network take nothing from the other", asyn
 });
 
 test("after a start, only the first job of a lane that was left may be a repeat", async (t) => {
-  const { store, dispatcher, attempts, pass, add } = setUp(t);
+  const { store, attempts, pass, start, add } = setUp(t);
   await store.lanes.add([job("1"), job("2"), job("3", "b")]);
-  await dispatcher.start();
+  await start();
   await pass(0);
   await add(job("4"), job("5", "c"));
   assert.deepEqual(attempts.sort(), ["1 again", "2", "3 again", "4", "5"]);
+});
+
+test("what is stored ahead of the start waits until it is known what the last run left", async (t) => {
+  const { store, dispatcher, attempts, pass, start } = setUp(t);
+  await store.lanes.add([job("1")]);
+  dispatcher.wake(["a"]);
+  await pass(0);
+  assert.deepEqual(attempts, []);
+  await start();
+  await pass(0);
+  assert.deepEqual(attempts, ["1 again"]);
 });
 
 test("stopping waits for what runs, starts nothing more and leaves the rest for the next run", async (t) => {
@@ -256,12 +272,11 @@ test("stopping does not wait for lanes that wait to retry", async (t) => {
 });
 
 test("a store that fails stops no lane for good", async (t) => {
-  const { store, dispatcher, done, lines, pass } = setUp(t);
-  await store.lanes.add([job("1")]);
+  const { store, done, lines, pass, start, add } = setUp(t);
+  await start();
   const { next } = store.lanes;
   store.lanes.next = () => Promise.reject(new Error("disk"));
-  dispatcher.wake(["a"]);
-  await pass(0);
+  await add(job("1"));
   store.lanes.next = next;
   await pass(500);
   assert.deepEqual([done, lines], [["1"], ["error a lane stopped and will be taken up again"]]);
@@ -316,9 +331,9 @@ test("a job that is done and cannot be removed from the store is not done again"
     if (full) throw new Error("database or disk is full");
     await lanes.complete(...given);
   };
-  const { dispatcher, attempts, pass } = setUp(t, { lanes: { ...lanes, complete } });
+  const { start, attempts, pass } = setUp(t, { lanes: { ...lanes, complete } });
+  await start();
   await lanes.add([job("1"), job("2")]);
-  dispatcher.wake(["a"]);
   await pass(0);
   for (let n = 0; n < 4; n += 1) await pass(500);
   assert.deepEqual(attempts, ["1"]);
@@ -339,14 +354,14 @@ test("a job that is refused while the disk is full is not tried again, and is to
       await work(...given);
     };
   const outcomes: string[] = [];
-  const { dispatcher, attempts, done, failing, pass } = setUp(t, {
+  const { start, attempts, done, failing, pass } = setUp(t, {
     lanes: { ...lanes, complete: unlessFull(lanes.complete), park: unlessFull(lanes.park) },
     onDone: ({ cause }, outcome) => void outcomes.push(`${cause} ${outcome}`),
   });
   failing.set("1", new UndeliverableError("cancel", "not-allowed", "No."));
   failing.set("2", new TypeError("a mapping broke"));
+  await start();
   await lanes.add([job("1"), job("2", "b")]);
-  dispatcher.wake(["a", "b"]);
   for (let n = 0; n < 4; n += 1) await pass(500);
   assert.deepEqual(
     [attempts, outcomes],
@@ -367,7 +382,7 @@ test("what waited while the bridge was down for days is tried, and not given up,
   await store.lanes.add([job("1")]);
   const days = 3 * 24 * 60 * 60 * 1000;
   let [clock, isDown] = [days, true];
-  const { dispatcher, done, pass } = setUp(t, {
+  const { start, done, pass } = setUp(t, {
     lanes: store.lanes,
     now: () => clock,
     async handle({ cause }) {
@@ -375,7 +390,7 @@ test("what waited while the bridge was down for days is tried, and not given up,
       done.push(cause);
     },
   });
-  await dispatcher.start();
+  await start();
   await pass(0);
   clock += 1000;
   await pass(1000);

@@ -42,7 +42,6 @@ function setBroken() {
       },
     },
     newId: () => "cause",
-    onStored: () => undefined,
     log: createLogLines().log,
   } as unknown as InboxDeps);
   return { stanzas, receive: inbox.receiveStanza };
@@ -62,7 +61,6 @@ test("who has left is not there again because their joining, which was lost, is 
     catchUp: { takeUnsure: () => new Set(), giveBack: () => undefined },
     pushback: { noted: () => undefined },
     secrets: { hideInEvent: (event: MatrixEvent) => event },
-    onStored: () => undefined,
     log: createLogLines().log,
   } as unknown as InboxDeps);
   const lane = `matrix ${roomId}`;

@@ -179,6 +179,23 @@ export function testQueue(backend: string, check: Check): void {
       assert.deepEqual(rest, { lane: "a", cause: "c", work, acceptedAt: 5000, attempts: 0 });
     });
 
+    check(
+      "whoever watches is told of lanes that get jobs, ahead of those who stored them",
+      async ({ store }) => {
+        const told: string[] = [];
+        store.lanes.watch((lanes) => told.push(...lanes));
+        const added = store.lanes.add([job("1"), job("2", "b"), job("3")]).then(() => told.push("added"));
+        await store.transactions.accept({ id: "t1", digest: "d", jobs: [event("$1")], unsure: new Set() });
+        await added;
+        assert.deepEqual(told, ["a", "b", "added"]);
+        const next = await store.lanes.next("a");
+        assert.ok(next);
+        told.length = 0;
+        await store.lanes.complete(next, [job("4", "tell")]);
+        assert.deepEqual(told, ["tell"]);
+      },
+    );
+
     check("an empty lane has no next job and does not wait", async ({ store }) => {
       assert.equal(await store.lanes.next("a"), undefined);
       assert.deepEqual(await store.lanes.waiting(), []);
