@@ -9,7 +9,7 @@ const at = (path) => new URL(path, import.meta.url);
 const [major, minor] = process.versions.node.split(".").map(Number);
 
 // Node lets what is young grow to 128 MB before it looks at it, which a bridge has no use for.
-const sparing = "--max-semi-space-size=4";
+const sparing = "--max-semi-space-size=16";
 const isSet = /semi-space/.test(`${process.execArgv.join(" ")} ${process.env.NODE_OPTIONS ?? ""}`);
 
 if (major > 24 || (major === 24 && minor >= 12)) {

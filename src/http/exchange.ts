@@ -54,7 +54,9 @@ export function exchange({ url, body, maxBytes, onBegin, ...options }: Outgoing)
     };
     request.once("timeout", () => breakOff("ECONNABORTED"));
     request.on("error", (error) => fail(error, request.reusedSocket && codeOf(error) === "ECONNRESET"));
+    let isAnswered = false;
     request.once("response", (response) => {
+      isAnswered = true;
       const chunks: Buffer[] = [];
       let size = 0;
       response.on("data", (chunk: Buffer) => {
@@ -69,8 +71,8 @@ export function exchange({ url, body, maxBytes, onBegin, ...options }: Outgoing)
         resolve({ status, headers: Object.fromEntries(given), bytes: Buffer.concat(chunks) });
       });
     });
-    // Without an error where the answer was 101, which nobody has asked for.
-    request.once("close", () => reject(new ExchangeError("ECONNRESET", false)));
+    // Without an error or an answer where the answer was 101, which nobody has asked for.
+    request.once("close", () => isAnswered || breakOff("ECONNRESET"));
     onBegin(breakOff);
     request.end(body);
   });

@@ -52,6 +52,7 @@ export function unescapeNode(local: string): string | undefined {
 
 /** Every byte of `text` as the mark and two lower-case hex digits. */
 export function bytesOf(text: string, mark: "=" | "\\"): string {
+  if (text.length === 1 && text < "\x80") return mark + text.charCodeAt(0).toString(16).padStart(2, "0");
   return Array.from(encoder.encode(text), (byte) => mark + byte.toString(16).padStart(2, "0")).join("");
 }
 
