@@ -18,13 +18,35 @@ async function isFree(port: number): Promise<boolean> {
   }
 }
 
-// Tests run side by side, each in a process of its own: two of them that ask at once are not given the same.
-const first = 20_000 + (process.pid % 12) * 1000;
+const [first, blocks, blockSize] = [20_000, 12, 1000];
+
+/**
+ * Tests run side by side, each in a process of its own, and a port that one of them keeps over a restart must not be
+ * taken by another meanwhile. So each has a block, and listens on its first port as long as it runs.
+ */
+async function claimBlock(): Promise<number> {
+  for (let block = 0; block < blocks; block += 1) {
+    const start = first + block * blockSize;
+    const guard = createServer().listen(start, "127.0.0.1");
+    try {
+      await once(guard, "listening");
+      guard.unref();
+      return start;
+    } catch {
+      // Another process has it.
+    }
+  }
+  throw new Error(`all ports from ${first} to ${first + blocks * blockSize} are taken by tests`);
+}
+
+let claimed: Promise<number> | undefined;
 
 /** A free port below the range that outgoing connections take theirs from, so none can take it between two starts. */
 export async function freePort(): Promise<number> {
+  claimed ??= claimBlock();
+  const start = await claimed;
   for (;;) {
-    const port = randomInt(first, first + 1000);
+    const port = randomInt(start + 1, start + blockSize);
     if (given.has(port)) continue;
     given.add(port);
     if (await isFree(port)) return port;
