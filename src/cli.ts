@@ -1,8 +1,8 @@
 /** The command line: each command reads what it needs from the process and hands it on. */
 import { randomBytes, randomUUID } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { enableCompileCache } from "node:module";
-import { dirname, isAbsolute, join } from "node:path";
+import { dirname, isAbsolute } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { loadConfig, type Sources, sqlitePathOf } from "./config/load.ts";
@@ -19,6 +19,7 @@ import {
   refuseOverwriting,
   writeFiles,
 } from "./init.ts";
+import { compileCacheIn } from "./ops/compile-cache.ts";
 import { type Running, runUntilStopped } from "./ops/lifecycle.ts";
 import { createLog } from "./ops/log.ts";
 
@@ -113,9 +114,8 @@ async function run(file: string): Promise<void> {
   const clock = (): number => Date.now();
   const log = createLog({ ...config.logging, now: clock, secrets: secretsOf(config) });
   const database = sqlitePathOf(config.database);
-  const folder = dirname(database);
-  // Not where Node would put it: others must not be able to write it. A folder that is missing is the store's to make.
-  if (isAbsolute(database) && existsSync(folder)) enableCompileCache(join(folder, "compile-cache"));
+  const compiled = isAbsolute(database) ? compileCacheIn(dirname(database)) : undefined;
+  if (compiled !== undefined) enableCompileCache(compiled);
   const start = async (): Promise<Running> => {
     const { startApp } = await import("./app.ts");
     return startApp({ config, log, clock });

@@ -169,10 +169,18 @@ export function openDatabase(
         return { lasts: false, settle: () => one.reject(error) };
       }
     };
+    let isOfWork = false;
     try {
       // Nearly always all goes well, and a savepoint is two statements more for each.
-      return transaction(() => group.map(together));
-    } catch {
+      return transaction(() => {
+        isOfWork = true;
+        const outcomes = group.map(together);
+        isOfWork = false;
+        return outcomes;
+      });
+    } catch (error) {
+      // A lock or a full disk has been waited for already.
+      if (!isOfWork) throw error;
       return transaction(() => group.map(apart));
     }
   };
