@@ -2,12 +2,13 @@
 import { chmodSync, closeSync, existsSync, fdatasync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
+import { isPostgresTrouble } from "./postgres/trouble.ts";
+import type { Row, Tables } from "./tables.ts";
 
 /** Resolves when what was written to the file is on the platter. */
 export type Sync = (file: number) => Promise<void>;
-
-export type Row = Record<string, unknown>;
 
 export interface Database {
   all(sql: string, ...values: SQLInputValue[]): Row[];
@@ -53,7 +54,7 @@ const ofTheFile = new Set([3, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 26]);
 
 /** Whether the disk, its use by others or its end is what is wrong, and not what was asked of the database. */
 export function isStoreTrouble(error: unknown): boolean {
-  if (error instanceof UnsyncedError) return true;
+  if (error instanceof UnsyncedError || isPostgresTrouble(error)) return true;
   const { code, errcode, message } = error as { code?: unknown; errcode?: unknown; message?: unknown };
   // Node's words for a database that is closed, and for its statements.
   if (code === "ERR_INVALID_STATE")
@@ -238,5 +239,29 @@ export function openDatabase(
         if (logFile !== undefined) closeSync(logFile);
       }
     },
+  };
+}
+
+/**
+ * A database that nobody has open, as it stands: not a byte of it or beside it changes.
+ * @throws Error if the file cannot be opened.
+ */
+export function openUnchanging(path: string): Pick<Database, "all" | "one"> & { close(): void } {
+  const url = pathToFileURL(path);
+  url.searchParams.set("immutable", "1");
+  const db = new DatabaseSync(url, { readOnly: true });
+  return {
+    all: (sql, ...values) => db.prepare(sql).all(...values) as Row[],
+    one: (sql, ...values) => db.prepare(sql).get(...values) as Row | undefined,
+    close: () => db.close(),
+  };
+}
+
+export function tablesOf(db: Database): Tables {
+  return {
+    all: async (sql, ...values) => db.all(sql, ...values),
+    one: async (sql, ...values) => db.one(sql, ...values),
+    soon: (...statements) => db.soon(() => statements.map(({ sql, values }) => db.run(sql, ...values))),
+    durably: (...statements) => db.durably(() => statements.map(({ sql, values }) => db.run(sql, ...values))),
   };
 }

@@ -1,9 +1,10 @@
 /** The durable queue on SQLite: first-in-first-out lanes and the memory of what was accepted before. */
 import type { EventId, RoomId } from "../matrix/ids.ts";
-import type { Database, Row } from "./database.ts";
+import type { Database } from "./database.ts";
 import type { EventJob, Job, Lanes, NewJob, Transactions } from "./store.ts";
+import type { Row } from "./tables.ts";
 
-const readJob = (row: Row): Job => ({
+export const readJob = (row: Row): Job => ({
   id: Number(row.id),
   lane: String(row.lane),
   cause: String(row.cause),
@@ -56,7 +57,7 @@ const createInsert =
   };
 
 /** Whoever looks at more than that is helped by counts, and not by a list. */
-const mostListed = 1000;
+export const mostListed = 1000;
 
 // The time to give up counts anew, or it would be given up again at the first failure.
 const putBack = "update jobs set parked_at = null, attempts = 1, retried_at = ?";
@@ -128,7 +129,7 @@ export function createLanes(deps: LanesDeps): Lanes {
 }
 
 /** How many events back a room still counts as one of those in use. */
-const recentEvents = 1000;
+export const recentEvents = 1000;
 
 export function createTransactions(deps: LanesDeps): Transactions {
   const { db, now } = deps;

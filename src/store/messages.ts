@@ -1,8 +1,8 @@
-/** The memory of messages on SQLite: which event is which stanza, and who has reacted to what. */
+/** The memory of messages: which event is which stanza, and who has reacted to what. */
 import type { EventId, RoomId, UserId } from "../matrix/ids.ts";
 import type { BareJid, Jid } from "../xmpp/jid.ts";
-import type { Database, Row } from "./database.ts";
 import type { Messages, Reaction, Reactions, StoredMessage } from "./message-records.ts";
+import { type Row, statement, type Tables } from "./tables.ts";
 
 const textOr = <T extends string>(value: unknown): T | undefined => (value ?? undefined) as T | undefined;
 
@@ -31,20 +31,20 @@ const readReaction = (row: Row): Reaction => ({
 });
 
 export interface MemoryDeps {
-  db: Database;
+  tables: Tables;
   /** Unix time in milliseconds. */
   now: () => number;
 }
 
-export function createMessages({ db, now }: MemoryDeps): Messages {
+export function createMessages({ tables, now }: MemoryDeps): Messages {
   return {
     save: async (message) => {
       const { stanzaId } = message;
-      await db.soon(() =>
-        db.run(
-          "insert or ignore into messages (room_id, event_id, part, origin, user_id, jid, message_id, origin_id, " +
+      await tables.soon(
+        statement(
+          "insert into messages (room_id, event_id, part, origin, user_id, jid, message_id, origin_id, " +
             "stanza_id, stanza_by, root_id, reply_to, thread_id, is_redacted, noted_at) " +
-            "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (event_id, part) do nothing",
           message.roomId,
           message.eventId,
           message.part,
@@ -64,57 +64,61 @@ export function createMessages({ db, now }: MemoryDeps): Messages {
       );
     },
     ofEvent: async (roomId, eventId) =>
-      db
-        .all("select * from messages where event_id = ? and room_id = ? order by part", eventId, roomId)
-        .map(readMessage),
+      (
+        await tables.all(
+          "select * from messages where event_id = ? and room_id = ? order by part",
+          eventId,
+          roomId,
+        )
+      ).map(readMessage),
     ofMessageId: async (roomId, jid, id) =>
-      db
-        .all(
+      (
+        await tables.all(
           "select * from messages where message_id = ?1 and jid = ?2 and room_id = ?3 union " +
-            "select * from messages where origin_id = ?1 and origin_id is not message_id and jid = ?2 and room_id = ?3 " +
+            "select * from messages where origin_id = ?1 and origin_id is distinct from message_id and jid = ?2 and room_id = ?3 " +
             "order by seq",
           id,
           jid,
           roomId,
         )
-        .map(readMessage),
+      ).map(readMessage),
     ofStanzaId: async (roomId, by, id) =>
-      db
-        .all(
+      (
+        await tables.all(
           "select * from messages where stanza_id = ? and stanza_by = ? and room_id = ? order by seq",
           id,
           by,
           roomId,
         )
-        .map(readMessage),
+      ).map(readMessage),
     setStanzaId: async (roomId, eventId, part, { id, by }) => {
       const sql =
         "update messages set stanza_id = ?, stanza_by = ? where event_id = ? and part = ? and room_id = ?";
-      await db.soon(() => db.run(sql, id, by, eventId, part, roomId));
+      await tables.soon(statement(sql, id, by, eventId, part, roomId));
     },
     versions: async (roomId, rootId) =>
-      db
-        .all(
+      (
+        await tables.all(
           "select * from messages where event_id = ?1 and room_id = ?2 union " +
             "select * from messages where root_id = ?1 and room_id = ?2 order by seq",
           rootId,
           roomId,
         )
-        .map(readMessage),
+      ).map(readMessage),
     markRedacted: async (roomId, eventId) => {
-      await db.soon(() =>
-        db.run("update messages set is_redacted = 1 where event_id = ? and room_id = ?", eventId, roomId),
-      );
+      const sql = "update messages set is_redacted = 1 where event_id = ? and room_id = ?";
+      await tables.soon(statement(sql, eventId, roomId));
     },
   };
 }
 
-export function createReactions({ db, now }: MemoryDeps): Reactions {
+export function createReactions({ tables, now }: MemoryDeps): Reactions {
   return {
     save: async ({ roomId, eventId, targetId, userId, key }) => {
-      await db.soon(() =>
-        db.run(
-          "insert or ignore into reactions (event_id, room_id, target_id, user_id, key, noted_at) values (?, ?, ?, ?, ?, ?)",
+      await tables.soon(
+        statement(
+          "insert into reactions (event_id, room_id, target_id, user_id, key, noted_at) " +
+            "values (?, ?, ?, ?, ?, ?) on conflict (event_id) do nothing",
           eventId,
           roomId,
           targetId,
@@ -125,26 +129,33 @@ export function createReactions({ db, now }: MemoryDeps): Reactions {
       );
     },
     ofEvent: async (roomId, eventId) => {
-      const row = db.one("select * from reactions where event_id = ? and room_id = ?", eventId, roomId);
+      const row = await tables.one(
+        "select * from reactions where event_id = ? and room_id = ?",
+        eventId,
+        roomId,
+      );
       return row && readReaction(row);
     },
     ofUser: async (roomId, targetId, userId) =>
-      db
-        .all(
+      (
+        await tables.all(
           "select * from reactions where target_id = ? and user_id = ? and room_id = ? order by seq",
           targetId,
           userId,
           roomId,
         )
-        .map(readReaction),
+      ).map(readReaction),
     ofTarget: async (roomId, targetId) =>
-      db
-        .all("select * from reactions where target_id = ? and room_id = ? order by seq", targetId, roomId)
-        .map(readReaction),
+      (
+        await tables.all(
+          "select * from reactions where target_id = ? and room_id = ? order by seq",
+          targetId,
+          roomId,
+        )
+      ).map(readReaction),
     remove: async (roomId, eventId) => {
-      await db.soon(() =>
-        db.run("delete from reactions where event_id = ? and room_id = ?", eventId, roomId),
-      );
+      const sql = "delete from reactions where event_id = ? and room_id = ?";
+      await tables.soon(statement(sql, eventId, roomId));
     },
   };
 }

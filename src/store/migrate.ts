@@ -8,10 +8,14 @@ export interface Migration {
   sql: string;
 }
 
-const folder = new URL("./migrations/", import.meta.url);
+const folders = {
+  sqlite: new URL("./migrations/", import.meta.url),
+  postgres: new URL("./migrations/postgres/", import.meta.url),
+};
 
 /** The numbered SQL files that ship with this version, oldest first. */
-export function readMigrations(): Migration[] {
+export function readMigrations(backend: keyof typeof folders = "sqlite"): Migration[] {
+  const folder = folders[backend];
   return readdirSync(folder)
     .filter((file) => /^\d{4}-[a-z-]+\.sql$/.test(file))
     .sort()
@@ -22,19 +26,29 @@ export function readMigrations(): Migration[] {
     }));
 }
 
-const newestIn = (db: Database) =>
+const newestIn = (db: Pick<Database, "one">) =>
   db.one("select version, name from migrations order by version desc limit 1");
 
-/** What is wrong with a database of a newer schema, naming both versions; undefined for any other. */
-export function newerSchema(db: Database, migrations: readonly Migration[]): string | undefined {
-  if (!db.one("select name from sqlite_schema where name = 'migrations'")) return undefined;
-  const newest = newestIn(db);
+/**
+ * What is wrong with a newer schema, naming both versions; undefined for any other.
+ * @param newest the last row of the database's own list.
+ */
+export function problemOfSchema(
+  newest: Record<string, unknown> | undefined,
+  migrations: readonly Migration[],
+): string | undefined {
   const to = migrations.at(-1)?.version ?? 0;
   if (Number(newest?.version ?? 0) <= to) return undefined;
   return (
     `the database has schema ${newest?.version} (${newest?.name}), which a newer version of Causeway made; ` +
     `this version knows schemas up to ${to}: run the newer version, or restore a copy from before its upgrade`
   );
+}
+
+/** As `problemOfSchema`. */
+export function newerSchema(db: Pick<Database, "one">, migrations: readonly Migration[]): string | undefined {
+  if (!db.one("select name from sqlite_schema where name = 'migrations'")) return undefined;
+  return problemOfSchema(newestIn(db), migrations);
 }
 
 /** @throws Error naming both versions, if the database is of a newer schema. */

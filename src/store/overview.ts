@@ -1,8 +1,8 @@
-/** What operators look at, on SQLite: no list is read that is not shown. */
+/** What operators look at: no list is read that is not shown. */
 import type { RoomId } from "../matrix/ids.ts";
 import type { BareJid } from "../xmpp/jid.ts";
-import type { Database, Row } from "./database.ts";
 import type { Overview, ParkedSummary, WaitingLane } from "./overview-records.ts";
+import type { Row, Tables } from "./tables.ts";
 
 /** A job that was given up and is tried anew is as old as that, so the very first may not be the oldest. */
 const oldestOf = 100;
@@ -10,7 +10,7 @@ const oldestOf = 100;
 const counts = `select
   (select count(*) from jobs where parked_at is null) as queued,
   (select count(*) from jobs where parked_at is not null) as parked,
-  (select min(since) from (select coalesce(retried_at, accepted_at) as since from jobs where parked_at is null order by id limit ${oldestOf})) as oldest,
+  (select min(since) from (select coalesce(retried_at, accepted_at) as since from jobs where parked_at is null order by id limit ${oldestOf}) as first) as oldest,
   (select count(*) from room_links where mode = 'relay') as relayed,
   (select count(*) from room_links where mode = 'puppets') as linked,
   (select count(distinct room_id) from guests) as hosted,
@@ -22,10 +22,8 @@ const counts = `select
 
 // Which lanes there are comes from the index alone; only the heads that are shown are looked at.
 const heads = `select lane, cause, accepted_at, attempts, problem, depth from
-  (select min(id) as head, count(*) as depth from jobs where parked_at is null group by lane order by head limit ?)
+  (select min(id) as head, count(*) as depth from jobs where parked_at is null group by lane order by head limit ?) as heads
   join jobs on jobs.id = head order by head`;
-
-const people = "substr(jid, 1, instr(jid || '/', '/') - 1)";
 
 const readLane = (row: Row): WaitingLane => ({
   lane: String(row.lane),
@@ -46,10 +44,10 @@ const readParked = (row: Row): ParkedSummary => ({
   problem: String(row.problem),
 });
 
-export function createOverview(db: Database): Overview {
+export function createOverview(tables: Tables): Overview {
   return {
     async counts(bot) {
-      const row = db.one(counts, bot) ?? {};
+      const row = (await tables.one(counts, bot)) ?? {};
       return {
         queued: Number(row.queued),
         parked: Number(row.parked),
@@ -64,39 +62,41 @@ export function createOverview(db: Database): Overview {
         directRooms: Number(row.direct),
       };
     },
-    lanes: async (limit) => db.all(heads, limit).map(readLane),
+    lanes: async (limit) => (await tables.all(heads, limit)).map(readLane),
     parked: async (limit) =>
-      db
-        .all(
+      (
+        await tables.all(
           "select id, lane, cause, accepted_at, parked_at, attempts, problem from jobs " +
             "where parked_at is not null order by parked_at desc, id desc limit ?",
           limit,
         )
-        .map(readParked),
+      ).map(readParked),
     laneOfParked: async (id) =>
-      db.one("select lane from jobs where id = ? and parked_at is not null", id)?.lane as string | undefined,
+      (await tables.one("select lane from jobs where id = ? and parked_at is not null", id))?.lane as
+        | string
+        | undefined,
     async occupancyOf(muc, bot) {
       const row =
-        db.one(
+        (await tables.one(
           "select (select count(*) from puppets where muc = ?1 and state = 'in' and user_id = ?2) as heard, " +
             "(select count(*) from occupants where muc = ?1 and is_in = 1) as xmpp, " +
             "(select count(*) from puppets where muc = ?1 and state = 'in' and user_id <> ?2) as matrix",
           muc,
           bot,
-        ) ?? {};
+        )) ?? {};
       return { isHeard: row.heard === 1, fromXmpp: Number(row.xmpp), fromMatrix: Number(row.matrix) };
     },
     hosted: async () =>
-      db
-        .all(
-          `select room_id, min(address) as address, count(distinct ${people}) as people, count(*) as clients ` +
+      (
+        await tables.all(
+          "select room_id, min(address) as address, count(distinct ghost) as people, count(*) as clients " +
             "from guests group by room_id order by room_id",
         )
-        .map((row) => ({
-          roomId: row.room_id as RoomId,
-          address: row.address as BareJid,
-          people: Number(row.people),
-          clients: Number(row.clients),
-        })),
+      ).map((row) => ({
+        roomId: row.room_id as RoomId,
+        address: row.address as BareJid,
+        people: Number(row.people),
+        clients: Number(row.clients),
+      })),
   };
 }

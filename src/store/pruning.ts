@@ -1,6 +1,6 @@
 /** Forgetting by age, a slice at a time, so that no message waits for more than one of them. */
 import { setTimeout as delay } from "node:timers/promises";
-import type { Database } from "./database.ts";
+import { statement, type Tables } from "./tables.ts";
 
 export interface Pruning {
   /** As `Store.prune`. */
@@ -25,7 +25,7 @@ const said = [
   { table: "reactions", key: "seq", age: "noted_at" },
 ];
 
-export function createPruning(db: Database): Pruning {
+export function createPruning(tables: Tables): Pruning {
   let stopped = false;
 
   const pruneTable = async ({ table, key, age }: (typeof said)[number], before: number): Promise<void> => {
@@ -33,7 +33,7 @@ export function createPruning(db: Database): Pruning {
     const sql = `delete from ${table} where (${key}) in (${oldest})`;
     while (!stopped) {
       const begun = performance.now();
-      const removed = await db.soon(() => db.run(sql, before));
+      const [removed = 0] = await tables.soon(statement(sql, before));
       if (removed < slice) return;
       await delay((performance.now() - begun) * othersShare);
     }

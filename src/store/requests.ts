@@ -1,8 +1,8 @@
-/** Requests for links, and blocks, on SQLite. */
+/** Requests for links, and blocks. */
 import type { RoomId, UserId } from "../matrix/ids.ts";
 import type { BareJid, Jid } from "../xmpp/jid.ts";
-import type { Database, Row } from "./database.ts";
 import type { Blocks, LinkRequest, LinkRequests } from "./request-records.ts";
+import { type Row, statement, type Tables } from "./tables.ts";
 
 const readRequest = (row: Row): LinkRequest => ({
   code: String(row.code),
@@ -17,19 +17,29 @@ const readRequest = (row: Row): LinkRequest => ({
   isRefused: row.refused === 1,
 });
 
-export function createLinkRequests(db: Database): LinkRequests {
+export function createLinkRequests(tables: Tables): LinkRequests {
   return {
-    all: async () => db.all("select * from link_requests order by asked_at, code").map(readRequest),
+    all: async () =>
+      (await tables.all("select * from link_requests order by asked_at, code")).map(readRequest),
     ofCode: async (code) => {
-      const row = db.one("select * from link_requests where code = ?", code);
+      const row = await tables.one("select * from link_requests where code = ?", code);
       return row && readRequest(row);
     },
-    save: (request) =>
-      db.durably(() => {
-        db.run(
-          "insert or replace into link_requests " +
+    save: async (request) => {
+      await tables.durably(
+        statement(
+          "delete from link_requests where room_id = ? and muc = ? and code <> ?",
+          request.roomId,
+          request.muc,
+          request.code,
+        ),
+        statement(
+          "insert into link_requests " +
             "(code, room_id, muc, password, mode, asked_by, asked_at, matrix_by, xmpp_by, refused) " +
-            "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (code) do update set room_id = excluded.room_id, " +
+            "muc = excluded.muc, password = excluded.password, mode = excluded.mode, asked_by = excluded.asked_by, " +
+            "asked_at = excluded.asked_at, matrix_by = excluded.matrix_by, xmpp_by = excluded.xmpp_by, " +
+            "refused = excluded.refused",
           request.code,
           request.roomId,
           request.muc,
@@ -40,30 +50,31 @@ export function createLinkRequests(db: Database): LinkRequests {
           request.matrixBy ?? null,
           request.xmppBy ?? null,
           Number(request.isRefused),
-        );
-      }),
+        ),
+      );
+    },
     remove: async (code) => {
-      await db.soon(() => db.run("delete from link_requests where code = ?", code));
+      await tables.soon(statement("delete from link_requests where code = ?", code));
     },
   };
 }
 
-export function createBlocks(db: Database): Blocks {
+export function createBlocks(tables: Tables): Blocks {
   return {
     all: async () =>
-      db.all("select * from blocks order by pattern").map((row) => ({
+      (await tables.all("select * from blocks order by pattern")).map((row) => ({
         pattern: String(row.pattern),
         by: row.blocked_by as UserId | Jid,
         at: Number(row.blocked_at),
       })),
-    save: ({ pattern, by, at }) =>
-      db.durably(() => {
-        const sql = "insert or replace into blocks (pattern, blocked_by, blocked_at) values (?, ?, ?)";
-        db.run(sql, pattern, by, at);
-      }),
-    remove: (pattern) =>
-      db.durably(() => {
-        db.run("delete from blocks where pattern = ?", pattern);
-      }),
+    save: async ({ pattern, by, at }) => {
+      const sql =
+        "insert into blocks (pattern, blocked_by, blocked_at) values (?, ?, ?) on conflict (pattern) " +
+        "do update set blocked_by = excluded.blocked_by, blocked_at = excluded.blocked_at";
+      await tables.durably(statement(sql, pattern, by, at));
+    },
+    remove: async (pattern) => {
+      await tables.durably(statement("delete from blocks where pattern = ?", pattern));
+    },
   };
 }

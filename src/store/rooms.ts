@@ -1,8 +1,7 @@
-/** What is remembered of rooms, on SQLite. */
+/** What is remembered of rooms. */
 import type { RoomId, UserId } from "../matrix/ids.ts";
 import type { Affiliation, Role } from "../xmpp/affiliation.ts";
 import type { BareJid, FullJid, Jid } from "../xmpp/jid.ts";
-import type { Database, Row } from "./database.ts";
 import type {
   Guest,
   Guests,
@@ -15,6 +14,7 @@ import type {
   RoomNick,
   RoomNicks,
 } from "./room-records.ts";
+import { type Row, type Statement, statement, type Tables, type Value } from "./tables.ts";
 
 const readLink = (row: Row): RoomLink => ({
   roomId: row.room_id as RoomId,
@@ -60,23 +60,24 @@ const readNick = (row: Row): RoomNick => ({
   nick: String(row.nick),
 });
 
-export function createRoomLinks(db: Database): RoomLinks {
+export function createRoomLinks(tables: Tables): RoomLinks {
   const first = (row: Row | undefined): RoomLink | undefined => row && readLink(row);
-  const forgetPeople = (roomId: RoomId): void => {
-    const ofRoom = "(select muc from room_links where room_id = ?)";
-    db.run(`delete from puppets where muc in ${ofRoom}`, roomId);
-    db.run(`delete from occupants where muc in ${ofRoom}`, roomId);
-  };
+  const forgetPeople = (where: string, ...values: Value[]): Statement[] =>
+    ["puppets", "occupants"].map((table) =>
+      statement(`delete from ${table} where muc in (select muc from room_links where ${where})`, ...values),
+    );
   return {
-    ofRoom: async (roomId) => first(db.one("select * from room_links where room_id = ?", roomId)),
-    ofMuc: async (muc) => first(db.one("select * from room_links where muc = ?", muc)),
-    all: async () => db.all("select * from room_links order by muc").map(readLink),
-    save: (link) =>
-      db.durably(() => {
-        db.run(
+    ofRoom: async (roomId) => first(await tables.one("select * from room_links where room_id = ?", roomId)),
+    ofMuc: async (muc) => first(await tables.one("select * from room_links where muc = ?", muc)),
+    all: async () => (await tables.all("select * from room_links order by muc")).map(readLink),
+    save: async (link) => {
+      const [saved] = await tables.durably(
+        statement(
           "insert into room_links (room_id, muc, kind, mode, password, linked_by, archive_id, is_anonymous) " +
-            "values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) on conflict (room_id) do update set kind = ?3, mode = ?4, " +
-            "password = ?5, linked_by = ?6, archive_id = ?7, is_anonymous = ?8",
+            "values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (room_id) do update set kind = excluded.kind, " +
+            "mode = excluded.mode, password = excluded.password, linked_by = excluded.linked_by, " +
+            "archive_id = excluded.archive_id, is_anonymous = excluded.is_anonymous " +
+            "where room_links.muc = excluded.muc",
           link.roomId,
           link.muc,
           link.kind,
@@ -85,67 +86,70 @@ export function createRoomLinks(db: Database): RoomLinks {
           link.linkedBy ?? null,
           link.archiveId ?? null,
           Number(link.isAnonymous),
-        );
-        const { muc } = db.one("select muc from room_links where room_id = ?", link.roomId) ?? {};
-        if (muc !== link.muc) throw new Error(`${link.roomId} is linked with ${muc}`);
-      }),
-    forget: (roomId) =>
-      db.durably(() => {
-        forgetPeople(roomId);
-        db.run("delete from room_links where room_id = ?", roomId);
-      }),
-    move: (roomId, link) =>
-      db.durably(() => {
-        const before = db.one("select muc from room_links where room_id = ?", roomId);
-        if (before?.muc !== link.muc) forgetPeople(roomId);
-        const sql =
-          "update room_links set room_id = ?, muc = ?, archive_id = ?, is_anonymous = ? where room_id = ?";
-        db.run(sql, link.roomId, link.muc, link.archiveId ?? null, Number(link.isAnonymous), roomId);
-      }),
+        ),
+      );
+      if (saved !== 1) throw new Error(`${link.roomId} is linked with another room than ${link.muc}`);
+    },
+    forget: async (roomId) => {
+      await tables.durably(
+        ...forgetPeople("room_id = ?", roomId),
+        statement("delete from room_links where room_id = ?", roomId),
+      );
+    },
+    move: async (roomId, link) => {
+      const sql =
+        "update room_links set room_id = ?, muc = ?, archive_id = ?, is_anonymous = ? where room_id = ?";
+      await tables.durably(
+        ...forgetPeople("room_id = ? and muc <> ?", roomId, link.muc),
+        statement(sql, link.roomId, link.muc, link.archiveId ?? null, Number(link.isAnonymous), roomId),
+      );
+    },
     setArchiveId: async (muc, archiveId) => {
-      await db.soon(() => db.run("update room_links set archive_id = ? where muc = ?", archiveId, muc));
+      await tables.soon(statement("update room_links set archive_id = ? where muc = ?", archiveId, muc));
     },
   };
 }
 
-export function createPuppets(db: Database): Puppets {
+export function createPuppets(tables: Tables): Puppets {
   return {
-    ofMuc: async (muc) => db.all("select * from puppets where muc = ? order by user_id", muc).map(readPuppet),
+    ofMuc: async (muc) =>
+      (await tables.all("select * from puppets where muc = ? order by user_id", muc)).map(readPuppet),
     of: async (muc, userId) => {
-      const row = db.one("select * from puppets where muc = ? and user_id = ?", muc, userId);
+      const row = await tables.one("select * from puppets where muc = ? and user_id = ?", muc, userId);
       return row && readPuppet(row);
     },
-    save: async ({ muc, userId, nick, state, occupantId }) => {
+    save: async ({ muc, userId, nick, state, occupantId = null }) => {
       const sql =
-        "insert or replace into puppets (muc, user_id, nick, state, occupant_id) values (?, ?, ?, ?, ?)";
-      await db.soon(() => db.run(sql, muc, userId, nick, state, occupantId ?? null));
+        "insert into puppets (muc, user_id, nick, state, occupant_id) values (?, ?, ?, ?, ?) " +
+        "on conflict (muc, user_id) do update set nick = excluded.nick, state = excluded.state, " +
+        "occupant_id = excluded.occupant_id";
+      await tables.soon(statement(sql, muc, userId, nick, state, occupantId));
     },
     remove: async (muc, userId) => {
-      await db.soon(() => db.run("delete from puppets where muc = ? and user_id = ?", muc, userId));
+      await tables.soon(statement("delete from puppets where muc = ? and user_id = ?", muc, userId));
     },
   };
 }
 
-export function createOccupants(db: Database): Occupants {
+export function createOccupants(tables: Tables): Occupants {
   const first = (row: Row | undefined): Occupant | undefined => row && readOccupant(row);
+  const some = async (where: string, muc: BareJid): Promise<Occupant[]> =>
+    (await tables.all(`select * from occupants where ${where} order by key`, muc)).map(readOccupant);
+  const newest = async (where: string, muc: BareJid, value: string): Promise<Occupant | undefined> =>
+    first(await tables.one(`select * from occupants where ${where} order by is_in desc limit 1`, muc, value));
   return {
-    ofMuc: async (muc) => db.all("select * from occupants where muc = ? order by key", muc).map(readOccupant),
-    inMuc: async (muc) =>
-      db.all("select * from occupants where muc = ? and is_in = 1 order by key", muc).map(readOccupant),
-    ofNick: async (muc, nick) =>
-      first(
-        db.one("select * from occupants where muc = ? and nick = ? order by is_in desc limit 1", muc, nick),
-      ),
-    ofKey: async (muc, key) => first(db.one("select * from occupants where muc = ? and key = ?", muc, key)),
-    ofGhost: async (muc, ghost) =>
-      first(
-        db.one("select * from occupants where muc = ? and ghost = ? order by is_in desc limit 1", muc, ghost),
-      ),
+    ofMuc: (muc) => some("muc = ?", muc),
+    inMuc: (muc) => some("muc = ? and is_in = 1", muc),
+    ofNick: (muc, nick) => newest("muc = ? and nick = ?", muc, nick),
+    ofKey: (muc, key) => newest("muc = ? and key = ?", muc, key),
+    ofGhost: (muc, ghost) => newest("muc = ? and ghost = ?", muc, ghost),
     save: async (occupant) => {
-      await db.soon(() =>
-        db.run(
-          "insert or replace into occupants (muc, key, nick, ghost, jid, affiliation, role, is_in) " +
-            "values (?, ?, ?, ?, ?, ?, ?, ?)",
+      await tables.soon(
+        statement(
+          "insert into occupants (muc, key, nick, ghost, jid, affiliation, role, is_in) " +
+            "values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (muc, key) do update set nick = excluded.nick, " +
+            "ghost = excluded.ghost, jid = excluded.jid, affiliation = excluded.affiliation, " +
+            "role = excluded.role, is_in = excluded.is_in",
           occupant.muc,
           occupant.key,
           occupant.nick,
@@ -160,39 +164,48 @@ export function createOccupants(db: Database): Occupants {
   };
 }
 
-export function createGuests(db: Database): Guests {
+export function createGuests(tables: Tables): Guests {
   return {
-    all: async () => db.all("select * from guests order by room_id, jid").map(readGuest),
+    all: async () => (await tables.all("select * from guests order by room_id, jid")).map(readGuest),
     ofRoom: async (roomId) =>
-      db.all("select * from guests where room_id = ? order by jid", roomId).map(readGuest),
-    save: ({ roomId, jid, address, nick, ghost }) =>
-      db.durably(() => {
-        const sql =
-          "insert or replace into guests (room_id, jid, address, nick, ghost) values (?, ?, ?, ?, ?)";
-        db.run(sql, roomId, jid, address, nick, ghost);
-      }),
+      (await tables.all("select * from guests where room_id = ? order by jid", roomId)).map(readGuest),
+    save: async ({ roomId, jid, address, nick, ghost }) => {
+      const sql =
+        "insert into guests (room_id, jid, address, nick, ghost) values (?, ?, ?, ?, ?) on conflict (room_id, jid) " +
+        "do update set address = excluded.address, nick = excluded.nick, ghost = excluded.ghost";
+      await tables.durably(statement(sql, roomId, jid, address, nick, ghost));
+    },
     remove: async (roomId, jid) => {
-      await db.soon(() => db.run("delete from guests where room_id = ? and jid = ?", roomId, jid));
+      await tables.soon(statement("delete from guests where room_id = ? and jid = ?", roomId, jid));
     },
   };
 }
 
-export function createRoomNicks(db: Database): RoomNicks {
+export function createRoomNicks(tables: Tables): RoomNicks {
   return {
     ofRoom: async (roomId) =>
-      db.all("select * from room_nicks where room_id = ? order by nick", roomId).map(readNick),
+      (await tables.all("select * from room_nicks where room_id = ? order by nick", roomId)).map(readNick),
     save: async ({ roomId, userId, nick }) => {
-      const sql =
-        "insert into room_nicks (room_id, user_id, nick) values (?1, ?2, ?3) " +
-        "on conflict (room_id, user_id) do update set nick = ?3";
-      await db.soon(() => {
-        const others = "delete from room_nicks where room_id = ? and nick = ? and user_id <> ?";
-        db.run(others, roomId, nick, userId);
-        db.run(sql, roomId, userId, nick);
-      });
+      await tables.soon(
+        statement(
+          "delete from room_nicks where room_id = ? and nick = ? and user_id <> ?",
+          roomId,
+          nick,
+          userId,
+        ),
+        statement(
+          "insert into room_nicks (room_id, user_id, nick) values (?, ?, ?) " +
+            "on conflict (room_id, user_id) do update set nick = excluded.nick",
+          roomId,
+          userId,
+          nick,
+        ),
+      );
     },
     remove: async (roomId, userId) => {
-      await db.soon(() => db.run("delete from room_nicks where room_id = ? and user_id = ?", roomId, userId));
+      await tables.soon(
+        statement("delete from room_nicks where room_id = ? and user_id = ?", roomId, userId),
+      );
     },
   };
 }

@@ -36,6 +36,8 @@ export interface Job extends NewJob {
   /** Unix time in milliseconds; there where it had been given up before. */
   retriedAt?: number;
   attempts: number;
+  /** Another process may have been in the midst of it when it ended. */
+  isTakenOver?: true;
 }
 
 export interface ParkedJob extends Job {
@@ -61,8 +63,10 @@ export interface Lanes {
   /**
    * Tells of lanes that have got a job, as soon as it would survive the process. To take it up before it would survive
    * a power cut too costs no promise: whoever sent it has not been answered, and will send it again.
+   * Where several processes share the lanes, it tells of those that this one has just claimed.
+   * @param room how many more lanes whose names begin so are wanted here now.
    */
-  watch(onNews: (lanes: readonly string[]) => void): void;
+  watch(onNews: (lanes: readonly string[]) => void, room?: (prefix: string) => number): void;
   /** Stores the jobs in one durable commit; resolves once they would survive a power cut. */
   add(jobs: readonly NewJob[]): Promise<void>;
   /** As `add`. @returns false where at least so many wait in the lane already, so that nothing was stored. */

@@ -1,5 +1,6 @@
 /** What every backend promises of the memory of messages and reactions. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { suite } from "node:test";
 import type { EventId, RoomId, UserId } from "../../src/matrix/ids.ts";
 import type { Reaction, StoredMessage } from "../../src/store/message-records.ts";
@@ -70,6 +71,20 @@ export function testMessages(backend: string, check: Check): void {
       assert.deepEqual(await store.messages.ofMessageId(garden, romeo, "x"), [his]);
       assert.deepEqual(await store.messages.ofMessageId(garden, mercutio, "x"), [hers]);
       assert.deepEqual(await store.messages.ofEvent(tomb, his.eventId), []);
+    });
+
+    check("an ID may be as long as a stanza", async ({ store }) => {
+      const long = (seed: string) =>
+        createHash("shake256", { outputLength: 50_000 }).update(seed).digest("hex");
+      const whole = message("$1", {
+        messageId: long("message"),
+        originId: long("origin"),
+        stanzaId: { id: long("archive"), by: mercutio },
+      });
+      await store.messages.save(whole);
+      assert.deepEqual(await store.messages.ofMessageId(garden, romeo, long("message")), [whole]);
+      assert.deepEqual(await store.messages.ofMessageId(garden, romeo, long("origin")), [whole]);
+      assert.deepEqual(await store.messages.ofStanzaId(garden, mercutio, long("archive")), [whole]);
     });
 
     check("parts are kept in order, and saving one again changes nothing", async ({ store }) => {

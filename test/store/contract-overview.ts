@@ -158,13 +158,17 @@ export function testOverview(backend: string, check: Check): void {
     check("rooms with guests come with their people and those people's clients", async ({ store }) => {
       const address = "#garden%hs.example@bridge.example" as BareJid;
       const roomId = "!garden:hs.example" as RoomId;
-      for (const jid of ["romeo@xmpp.example/phone", "romeo@xmpp.example/a/b", "mercutio@xmpp.example/x"])
+      for (const [user, resource] of [
+        ["romeo", "phone"],
+        ["romeo", "a/b"],
+        ["mercutio", "x"],
+      ])
         await store.guests.save({
           roomId,
           address,
-          jid: jid as FullJid,
+          jid: `${user}@xmpp.example/${resource}` as FullJid,
           nick: "Romeo",
-          ghost: "@_xmpp_romeo=40xmpp.example:hs.example" as UserId,
+          ghost: `@_xmpp_${user}=40xmpp.example:hs.example` as UserId,
         });
       assert.deepEqual(await store.overview.hosted(), [{ roomId, address, people: 2, clients: 3 }]);
       const { guests, hostedRooms } = await store.overview.counts(bot);

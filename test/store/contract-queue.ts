@@ -4,6 +4,7 @@ import { suite } from "node:test";
 import fc from "fast-check";
 import type { EventId, RoomId, UserId } from "../../src/matrix/ids.ts";
 import type { EventJob, Job, NewJob, Store } from "../../src/store/store.ts";
+import { waitFor } from "../support/wait-for.ts";
 import type { Check } from "./contract.ts";
 
 const juliet = "@juliet:hs.example" as UserId;
@@ -179,22 +180,19 @@ export function testQueue(backend: string, check: Check): void {
       assert.deepEqual(rest, { lane: "a", cause: "c", work, acceptedAt: 5000, attempts: 0 });
     });
 
-    check(
-      "whoever watches is told of lanes that get jobs, ahead of those who stored them",
-      async ({ store }) => {
-        const told: string[] = [];
-        store.lanes.watch((lanes) => told.push(...lanes));
-        const added = store.lanes.add([job("1"), job("2", "b"), job("3")]).then(() => told.push("added"));
-        await store.transactions.accept({ id: "t1", digest: "d", jobs: [event("$1")], unsure: new Set() });
-        await added;
-        assert.deepEqual(told, ["a", "b", "added"]);
-        const next = await store.lanes.next("a");
-        assert.ok(next);
-        told.length = 0;
-        await store.lanes.complete(next, [job("4", "tell")]);
-        assert.deepEqual(told, ["tell"]);
-      },
-    );
+    check("whoever watches is told of lanes that get jobs, once for several", async ({ store }) => {
+      const told: string[] = [];
+      store.lanes.watch((lanes) => told.push(...lanes));
+      await store.lanes.add([job("1"), job("2", "b"), job("3")]);
+      await waitFor(() => told.length === 2, "the lanes");
+      assert.deepEqual(told.toSorted(), ["a", "b"]);
+      const next = await store.lanes.next("a");
+      assert.ok(next);
+      told.length = 0;
+      await store.lanes.complete(next, [job("4", "tell")]);
+      await waitFor(() => told.length === 1, "the lane of what is told");
+      assert.deepEqual(told, ["tell"]);
+    });
 
     check("an empty lane has no next job and does not wait", async ({ store }) => {
       assert.equal(await store.lanes.next("a"), undefined);

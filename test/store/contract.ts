@@ -70,6 +70,14 @@ export function testStore(backend: string, open: (t: TestContext, clock: Clock) 
       assert.deepEqual(await store.directRooms.ofRoom(tomb), { ...room, roomId: tomb, membership: "join" });
     });
 
+    check("a room has one pair, the one saved last", async ({ store }) => {
+      const other = { ...room, userId: "@nurse:hs.example" as UserId };
+      await store.directRooms.save(room);
+      await store.directRooms.save(other);
+      assert.deepEqual(await store.directRooms.ofRoom(garden), other);
+      assert.deepEqual(await store.directRooms.all(), [other]);
+    });
+
     check(
       "rooms are gone through by XMPP users, some at a time and each with all of theirs",
       async ({ store }) => {
@@ -142,6 +150,18 @@ export function testStore(backend: string, open: (t: TestContext, clock: Clock) 
         assert.equal(await (await reopen()).ghosts.jidOf(ghost), romeo);
       },
     );
+
+    check("a person has one ghost, the one saved last", async ({ store }) => {
+      const other = "@_xmpp_romeo:hs.example" as UserId;
+      await store.ghosts.save(ghost, romeo);
+      await store.ghosts.save(other, romeo);
+      assert.deepEqual(
+        [await store.ghosts.jidOf(ghost), await store.ghosts.jidOf(other)],
+        [undefined, romeo],
+      );
+      await store.ghosts.save(other, "mercutio@xmpp.example" as BareJid);
+      assert.equal(await store.ghosts.jidOf(other), "mercutio@xmpp.example");
+    });
 
     check("a subscription is had until it is removed, and is its pair's alone", async ({ store, reopen }) => {
       const { subscribers } = store;

@@ -36,3 +36,13 @@ test("a database of a newer schema is refused and left as it is", async (t) => {
   await db.close();
   assert.throws(() => openSqliteStore({ path, now: () => 0 }), /schema 9999 \(tomorrow\)/);
 });
+
+test("whoever watches is told of lanes that get jobs, ahead of those who stored them", async (t) => {
+  const { store } = await open(t, { ms: 0 });
+  const told: string[] = [];
+  store.lanes.watch((lanes) => told.push(...lanes));
+  const work = { kind: "stanza", xml: "<message/>" } as const;
+  const added = store.lanes.add(["a", "b", "a"].map((lane) => ({ lane, cause: "c", work })));
+  await added.then(() => told.push("added"));
+  assert.deepEqual(told, ["a", "b", "added"]);
+});
