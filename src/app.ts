@@ -4,7 +4,9 @@ import { readFileSync } from "node:fs";
 import { createBridge } from "./bridge/bridge.ts";
 import { createHomeserverCheck, createProsodyCheck } from "./bridge/checks.ts";
 import { createJobOutcomes } from "./bridge/job-outcomes.ts";
-import { sqlitePathOf } from "./config/load.ts";
+import { createSeal, sealCluster } from "./bridge/sealed.ts";
+import { createSideBySide } from "./bridge/side-by-side.ts";
+import { createStrays } from "./bridge/strays.ts";
 import { callbackPath } from "./config/prosody.ts";
 import type { Config } from "./config/schema.ts";
 import { createFarSides } from "./far-sides.ts";
@@ -18,17 +20,18 @@ import type { RoomAlias, UserId } from "./matrix/ids.ts";
 import { pushGatewayRoutes } from "./matrix/push-gateway.ts";
 import { mediaPath } from "./media/links.ts";
 import { createMedia } from "./media/media.ts";
-import { createAdminApp, createHealth } from "./ops/health.ts";
+import { openStore } from "./open-store.ts";
+import { createAdminApp, createHealth, wholeProcess } from "./ops/health.ts";
 import type { Log } from "./ops/log.ts";
 import { createMetrics } from "./ops/metrics.ts";
 import { metricsRoutes } from "./ops/metrics-routes.ts";
 import { createProbe } from "./ops/probe.ts";
 import { statusRoutes } from "./ops/status/routes.ts";
 import { createThroughput, isMessage } from "./ops/throughput.ts";
-import { openSqliteStore } from "./store/sqlite.ts";
 import { createArrivalOrder } from "./xmpp/arrival-order.ts";
 import { callbackRoutes } from "./xmpp/callback.ts";
 import { createIqRequests } from "./xmpp/requests.ts";
+import { type Element, parseStanza, serialize } from "./xmpp/stanza.ts";
 
 export interface AppDeps {
   config: Config;
@@ -50,7 +53,7 @@ const day = 24 * 60 * 60 * 1000;
 const memoryMs = 30 * day;
 /** How long replies, edits and the like find their message without asking the homeserver. */
 const messagesMs = 365 * day;
-const finishWithinMs = 5000;
+const [finishWithinMs, reportMs] = [5000, 1000];
 
 /** An error with a body would be sent on as an empty message (docs/servers.md, "Callbacks of mod_rest"). */
 const isCallback = (path: string): boolean => path.startsWith(callbackPath);
@@ -64,6 +67,7 @@ const parts = ["homeserver", "prosody", "database"];
 export async function startApp({ config, log, clock: now }: AppDeps): Promise<App> {
   const { homeserver, appservice, xmpp: prosody } = config;
   const health = createHealth();
+  health.set(wholeProcess, "it is starting");
   const metrics = createMetrics({
     version,
     parts,
@@ -71,6 +75,7 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     readings: () => bridge.overview.counts(),
     lanes: () => bridge.overview.states(),
     iqsOutstanding: () => requests.outstanding(),
+    cluster: { isLead: () => cluster.isLead(), processes: () => cluster.processes() },
   });
   const throughput = createThroughput(() => performance.now());
   const jobs = createJobOutcomes({
@@ -81,14 +86,23 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     onRetry: metrics.retried,
     now,
   });
-  const store = openSqliteStore({
-    path: sqlitePathOf(config.database),
+  const { store, cluster: open } = await openStore({
+    database: config.database,
+    installation: { homeserver: homeserver.domain, component: prosody.component },
+    version,
     now,
+    log,
     onCommit(problem, { seconds, isDurable }) {
       health.set("database", problem);
       metrics.committed(seconds, isDurable);
     },
+    onHeartbeat(problem) {
+      health.set("database", problem);
+      if (problem !== undefined) bridge.databaseLost();
+    },
   });
+  const cluster = sealCluster(open, createSeal(appservice.asToken));
+  const strays = createStrays({ cluster, newId: randomUUID, log });
   const farSides = createFarSides({
     config,
     metrics,
@@ -97,25 +111,21 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     onContact: (part, problem) => (part === "homeserver" ? homeserverProbe : prosodyProbe).note(problem),
   });
   const { homeserverHttp, matrix, xmpp, xmppForIqs } = farSides;
-  const requests = createIqRequests({ xmpp: xmppForIqs, component: prosody.component, newId: randomUUID });
+  const requests = createIqRequests({ xmpp: xmppForIqs, component: prosody.component, newId: strays.newId });
 
-  const homeserverCheck = createHomeserverCheck({ matrix, url: homeserver.url, newId: randomUUID, log });
+  const homeserverCheck = createHomeserverCheck({ matrix, url: homeserver.url, newId: strays.newId, log });
   const prosodyCheck = createProsodyCheck({
     xmpp: xmppForIqs,
     component: prosody.component,
     hasCredentials: prosody.restAuth !== undefined,
-    newId: randomUUID,
+    newId: strays.newId,
   });
   const probe = { health, log };
   const homeserverProbe = createProbe({
     ...probe,
     part: "homeserver",
     check: homeserverCheck.run,
-    onRecovery: () => {
-      bridge.suspectLoss(true);
-      bridge.retryNow();
-      bridge.reconcile();
-    },
+    onRecovery: () => bridge.homeserverReached(),
   });
   const prosodyProbe = createProbe({
     ...probe,
@@ -133,21 +143,40 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     log,
   });
 
-  const bridge = createBridge({
-    config,
-    store,
-    matrix,
-    media,
-    homeserverHttp,
-    xmpp,
-    requests,
-    log,
-    now,
-    version,
+  const bridge = createSideBySide({
+    cluster,
+    component: prosody.component,
+    makeBridge: (role) =>
+      createBridge({
+        ...role,
+        config,
+        store,
+        matrix,
+        media,
+        homeserverHttp,
+        xmpp,
+        requests,
+        log,
+        now,
+        version,
+        problems: health.problems,
+        jobs,
+        onPushedBack: metrics.pushedBack,
+      }),
     problems: health.problems,
-    jobs,
-    onPushedBack: metrics.pushedBack,
+    answers: {
+      iqAnswer: async (text) => requests.settle(parseStanza(String(text))),
+      homeserverPing: async (id) => homeserverCheck.seen(String(id)),
+      prosodyMessage: async (text) => void prosodyCheck.seen(parseStanza(String(text))),
+    },
+    stopWithinMs: finishWithinMs,
+    onLead: () => prune(),
+    now,
+    log,
   });
+  const isOthersCheck = (stanza: Element): boolean =>
+    stanza.attrs.from === prosody.component &&
+    strays.passOn(stanza.attrs.id, "prosodyMessage", () => serialize(stanza));
   const order = createArrivalOrder({
     now: () => performance.now(),
     onTurn: metrics.callback,
@@ -166,9 +195,12 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
       order,
       strangers,
       log,
-      receive: async (stanza) => (prosodyCheck.seen(stanza) ? undefined : bridge.receiveStanza(stanza)),
+      receive: async (stanza) =>
+        prosodyCheck.seen(stanza) || isOthersCheck(stanza) ? undefined : bridge.receiveStanza(stanza),
       answerIq: bridge.answerIq,
-      onIqAnswer: requests.settle,
+      onIqAnswer(answer) {
+        if (!strays.passOn(answer.attrs.id, "iqAnswer", () => serialize(answer))) requests.settle(answer);
+      },
       onProsodyStart: () => {
         log.info("Prosody has loaded mod_rest");
         prosodyProbe.now();
@@ -187,7 +219,9 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
       accept: bridge.acceptTransaction,
       takesTransaction: bridge.takesTransaction,
       onEphemeral: bridge.takeEphemeral,
-      onPing: homeserverCheck.seen,
+      onPing(id) {
+        if (!strays.passOn(id, "homeserverPing", () => id)) homeserverCheck.seen(id);
+      },
       onNewConnection: () => bridge.suspectLoss(),
       userExists: (userId) => bridge.userExists(userId as UserId),
       aliasExists: (alias) => bridge.aliasExists(alias as RoomAlias),
@@ -208,26 +242,33 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
       problems: health.problems,
       throughput,
       overview: bridge.overview,
+      cluster,
       now,
       log,
     }),
   );
 
-  let pruning: NodeJS.Timeout | undefined;
+  const report = (): void => {
+    const [lanes, rates] = [bridge.overview.states(), throughput.read()];
+    cluster.report({ ...lanes, toMatrix: rates.to_matrix.lastMinute, toXmpp: rates.to_xmpp.lastMinute });
+  };
+  const prune = (): void => {
+    if (!cluster.isLead()) return;
+    store
+      .prune(now() - memoryMs, now() - messagesMs)
+      .catch((error) => log.warn("what is old could not be forgotten, and will be tomorrow", { error }));
+  };
+  const repeated = [setInterval(report, reportMs), setInterval(prune, day)];
   const listeners: Listener[] = [];
   try {
     listeners.push(await listen(app, { ...config.listen, prepare: order.watch, isBodiless: isCallback }));
     listeners.push(await listen(admin, config.admin));
-    const prune = (): void => {
-      store
-        .prune(now() - memoryMs, now() - messagesMs)
-        .catch((error) => log.warn("what is old could not be forgotten, and will be tomorrow", { error }));
-    };
-    pruning = setInterval(prune, day);
     await bridge.start();
-    prune();
+    health.set(wholeProcess, undefined);
   } catch (error) {
+    repeated.forEach(clearInterval);
     await Promise.all(listeners.map((listener) => listener.stop()));
+    await cluster.stop();
     await store.close();
     throw error;
   }
@@ -240,12 +281,14 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
     port,
     adminPort,
     async stop() {
-      clearInterval(pruning);
+      health.set(wholeProcess, "it is stopping");
+      repeated.forEach(clearInterval);
       homeserverProbe.stop();
       prosodyProbe.stop();
       const breakOff = setTimeout(() => {
         media.close();
         farSides.close();
+        void cluster.stop();
       }, finishWithinMs);
       requests.close();
       const stopped = bridge.stop();
@@ -253,6 +296,7 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
       await stopped;
       clearTimeout(breakOff);
       farSides.close();
+      await cluster.stop();
       await store.close();
     },
   };

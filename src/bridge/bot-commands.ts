@@ -1,5 +1,6 @@
 /** The commands about rooms, people and the bridge itself, with all that they need, put together. */
-import { createAdminCommands, loadBlocks } from "../commands/admin.ts";
+import type { ProcessInfo } from "../cluster/cluster.ts";
+import { type AdminCommandsDeps, createAdminCommands, loadBlocks } from "../commands/admin.ts";
 import type { Caller, Command } from "../commands/command.ts";
 import { createLinkCommands } from "../commands/link.ts";
 import { noticeOf } from "../commands/notice.ts";
@@ -32,7 +33,9 @@ import type { DirectRooms } from "./direct-rooms.ts";
 import type { Ghosts } from "./ghosts.ts";
 import type { RoomStates } from "./room-state.ts";
 
-export interface BotCommandsDeps extends Pick<QueueCommandsDeps, "wake" | "retryNow"> {
+export interface BotCommandsDeps
+  extends Pick<QueueCommandsDeps, "wake" | "retryNow">,
+    Pick<AdminCommandsDeps, "onBlocks"> {
   addresses: Addresses;
   component: BareJid;
   config: Pick<Config, "permissions" | "rooms">;
@@ -47,6 +50,7 @@ export interface BotCommandsDeps extends Pick<QueueCommandsDeps, "wake" | "retry
   profileOf(userId: UserId): Promise<unknown>;
   searchUsers(term: string, asker: string): Promise<Found[] | undefined>;
   problems(): Record<string, string>;
+  processes(): Promise<readonly ProcessInfo[]>;
   store: Store;
   matrix: MatrixClient;
   xmpp: XmppClient;
@@ -169,6 +173,8 @@ export function createBotCommands(deps: BotCommandsDeps): BotCommands {
       ...createPeopleCommands({ ...shared, directRooms: deps.directRooms, ask }),
       createStatus({
         problems: deps.problems,
+        processes: deps.processes,
+        now,
         parked: store.lanes.parked,
         queued: store.lanes.queued,
         targets,

@@ -18,10 +18,13 @@ import { type BotCommandsDeps, createBotCommands } from "./bot-commands.ts";
 import { createMucCommands } from "./bot-mucs.ts";
 import { type BotRooms, createBotRooms } from "./bot-rooms.ts";
 import type { Ground } from "./ground.ts";
-import { createSecrets, type Secrets } from "./secrets.ts";
+import { createSecrets, type Secrets, type SecretsDeps } from "./secrets.ts";
 import type { Traffic } from "./traffic.ts";
 
-export interface BotPartsDeps extends Ground, Omit<BotCommandsDeps, keyof Ground> {
+export interface BotPartsDeps
+  extends Ground,
+    Omit<BotCommandsDeps, keyof Ground>,
+    Pick<SecretsDeps, "passOn"> {
   homeserverDomain: string;
   push: Push;
   gateway(): Pick<Gateway, "onStanza" | "isHosted" | "moveGuests" | "putOutBlocked">;
@@ -108,8 +111,15 @@ export function createBotParts(deps: BotPartsDeps): BotParts {
     secrets: createSecrets({
       component,
       filter: createSecretFilter(list),
-      isBridged: async (roomId) => isShared(roomId) || (await directRooms.ofRoom(roomId)) !== undefined,
-      isBotRoom: async (roomId) => (await botRooms.ofRoom(roomId)) !== undefined,
+      isBridged: async (roomId) =>
+        isShared(roomId) ||
+        (await directRooms.ofRoom(roomId)) !== undefined ||
+        // Only the process that leads knows all rooms without looking.
+        (await store.links.ofRoom(roomId)) !== undefined ||
+        (await store.guests.ofRoom(roomId)).length > 0,
+      isBotRoom: async (roomId) =>
+        (await botRooms.ofRoom(roomId)) !== undefined || (await store.links.ofRoom(roomId)) !== undefined,
+      passOn: deps.passOn,
     }),
   };
 }

@@ -12,6 +12,8 @@ export interface BotProfileDeps {
 export interface BotProfile {
   /** An mxc:// URI, or "" while there is none. */
   icon(): string;
+  /** Takes in the picture that is set; nothing where that cannot be had. */
+  look(): void;
   /** Sets what is missing. */
   complete(): Promise<void>;
 }
@@ -30,6 +32,14 @@ export function createBotProfile({ bot, matrix, avatars }: BotProfileDeps): BotP
   let icon = "";
   return {
     icon: () => icon,
+    look() {
+      matrix.profile(bot).then(
+        (profile) => {
+          icon = profile?.avatarUrl ?? "";
+        },
+        () => undefined,
+      );
+    },
     async complete() {
       const { displayName, avatarUrl } = (await matrix.profile(bot)) ?? {};
       // Homeservers give new users their localpart as a name.

@@ -4,6 +4,7 @@ import { type MatrixEvent, readString } from "../matrix/event.ts";
 import type { RoomId, UserId } from "../matrix/ids.ts";
 import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Log } from "../ops/log.ts";
+import { markType } from "../rooms/portal-room.ts";
 import type { BotRoom, BotRooms as StoredRooms } from "../store/store.ts";
 
 export interface BotRoomsDeps {
@@ -30,6 +31,11 @@ export function createBotRooms({ bot, matrix, store, isLinked, log }: BotRoomsDe
   const look = async (roomId: RoomId): Promise<BotRoom | undefined> => {
     if (isLinked(roomId)) return undefined;
     const others = [...(await matrix.members(bot, roomId)).keys()].filter((member) => member !== bot);
+    // A portal that was being made meanwhile.
+    if (isLinked(roomId)) return undefined;
+    // Its link is not stored yet; one whose making was cut short is found again by its alias.
+    const isBeingMade = others.length === 0 && (await matrix.state(bot, roomId, markType)) !== undefined;
+    if (isBeingMade) return undefined;
     if (others.length === 0) {
       await matrix.leave(bot, roomId, "Nobody else is here.");
       await store.forget(roomId);

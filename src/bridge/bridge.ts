@@ -1,9 +1,12 @@
 /** The middle, put together: all that stands between the two edges, over clients and a store that are given. */
 import { randomBytes } from "node:crypto";
+import type { Cluster } from "../cluster/cluster.ts";
+import { loadBlocks } from "../commands/admin.ts";
 import { isServiceAllowed, levelOf } from "../config/permissions.ts";
 import { createDirectory } from "../gateway/directory.ts";
 import type { Http } from "../http/client.ts";
 import { createRateLimit } from "../http/rate-limit.ts";
+import type { MatrixEvent } from "../matrix/event.ts";
 import type { RoomAlias, UserId } from "../matrix/ids.ts";
 import type { ThirdParty } from "../matrix/third-party.ts";
 import { createPush, type Push } from "../push/push.ts";
@@ -11,23 +14,18 @@ import { createIqAnswers } from "../xmpp/iq.ts";
 import { NS } from "../xmpp/namespaces.ts";
 import { createBotParts } from "./bot-parts.ts";
 import { createBotProfile } from "./bot-profile.ts";
-import { createCatchUp } from "./catch-up.ts";
-import { createDispatcher } from "./dispatcher.ts";
 import { createFromMatrix } from "./from-matrix.ts";
 import { createFromXmpp } from "./from-xmpp.ts";
 import { createGround, type GroundDeps } from "./ground.ts";
-import { createInbox, type Inbox } from "./inbox.ts";
-import type { JobOutcomes } from "./job-outcomes.ts";
+import { createJobParts, type JobParts, type JobPartsDeps } from "./job-parts.ts";
 import { createMessageParts } from "./message-parts.ts";
 import { type BridgeOverview, createOverview } from "./overview.ts";
 import { createPeople } from "./people.ts";
 import { createPresence } from "./presence.ts";
 import { createPresenceReturn } from "./presence-return.ts";
-import { createPushback, type PushbackDeps } from "./pushback.ts";
 import { createReconciliation } from "./reconcile.ts";
 import { createRoomParts } from "./room-parts.ts";
 import { createSignals, type Signals } from "./signals.ts";
-import { createFollowUps } from "./tell.ts";
 import { createThirdParty } from "./third-party.ts";
 import { txnId } from "./txn-id.ts";
 
@@ -38,16 +36,16 @@ export interface BridgeDeps extends GroundDeps {
   version: string;
   /** The parts that something is wrong with, each with what it is. */
   problems(): Record<string, string>;
-  jobs: Pick<JobOutcomes, "run" | "over" | "retried">;
-  onPushedBack: PushbackDeps["onRefused"];
+  jobs: JobPartsDeps["jobs"];
+  onPushedBack: JobPartsDeps["onPushedBack"];
+  isLeading: JobPartsDeps["isLeading"];
+  cluster: Pick<Cluster, "ask" | "caughtUp" | "processes" | "tell">;
 }
 
 export interface Bridge
-  extends Pick<Inbox, "acceptTransaction" | "receiveStanza">,
-    Pick<Signals, "takeEphemeral"> {
+  extends Omit<JobParts, "dispatcher" | "start" | "stop">,
+    Pick<Signals, "takeEphemeral" | "hear"> {
   answerIq: ReturnType<typeof createIqAnswers>;
-  /** Whether there is room for more of what the homeserver hands over. */
-  takesTransaction(): boolean;
   /** Whether a user is the bot or one of the ghosts. */
   isOurs(userId: UserId): boolean;
   /** Takes what a homeserver sends to the push gateway. */
@@ -57,8 +55,10 @@ export interface Bridge
   userExists(userId: UserId): Promise<boolean>;
   /** Whether the alias is one of a portal, made now if it can be. */
   aliasExists(alias: RoomAlias): Promise<boolean>;
-  /** Events may have been lost on their way here, as after each outage of the homeserver. */
-  suspectLoss(isSure?: boolean): void;
+  /** An event with a secret, of which another process has stored the rest. */
+  keepSecret(event: MatrixEvent): void;
+  /** Who is blocked has changed. */
+  reloadBlocks(): Promise<void>;
   /** A far side has come back: what waits to be tried again is tried now. */
   retryNow(): void;
   /** The homeserver answers: what is remembered of rooms is compared with what it knows, once. */
@@ -67,6 +67,8 @@ export interface Bridge
   prosodyStarted(): void;
   prosodyReached(): void;
   overview: BridgeOverview;
+  /** Takes in what only the process that leads knows: before `start`, or later. */
+  lead(): Promise<void>;
   /** Takes up whatever an earlier run has left. */
   start(): Promise<void>;
   /** Starts nothing new and resolves when what runs is done. */
@@ -74,10 +76,10 @@ export interface Bridge
 }
 
 export function createBridge(deps: BridgeDeps): Bridge {
-  const { config, homeserverHttp, version, problems, jobs } = deps;
-  const { appservice, xmpp: prosody, delivery, privacy } = config;
+  const { config, homeserverHttp, version, problems, cluster, leads, isLeading } = deps;
+  const { appservice, xmpp: prosody, privacy } = config;
   const ground = createGround(deps);
-  const { addresses, component, permissions, directRooms, ghosts, profiles, store, matrix, xmpp } = ground;
+  const { addresses, component, permissions, ghosts, profiles, store, matrix, xmpp } = ground;
   const { requests, newId, now, log } = ground;
   const startedAt = now();
 
@@ -106,7 +108,10 @@ export function createBridge(deps: BridgeDeps): Bridge {
     gateway: () => roomParts.gateway,
     searchUsers: people.search,
     problems,
+    processes: () => cluster.processes(),
     signingSecret: prosody.callbackSecret,
+    passOn: (event) => (leads() ? undefined : cluster.tell("lead", "secret", event)),
+    onBlocks: () => cluster.tell("others", "blocks", undefined),
     wake: (lanes) => dispatcher.wake(lanes),
     retryNow: () => dispatcher.retryNow(),
     newId,
@@ -125,7 +130,7 @@ export function createBridge(deps: BridgeDeps): Bridge {
   const signals = createSignals({
     ...ground,
     privacy,
-    statusEvents: delivery.statusEvents,
+    statusEvents: config.delivery.statusEvents,
     photoOf: people.photoOf,
   });
   const messages = createMessageParts({ ...ground, xhtmlIm: prosody.xhtmlIm });
@@ -152,6 +157,8 @@ export function createBridge(deps: BridgeDeps): Bridge {
     onInvitedAmongOthers: gateway.onGhostInvited,
     xmpp: { ...xmpp, send: signals.send },
   });
+  const reloadBlocks = (): Promise<void> =>
+    loadBlocks({ permissions, configured: config.permissions, blocks: store.blocks });
   const permits = (jid: string): boolean => levelOf(permissions, jid) !== "block";
   const presence = createPresence({
     ...ground,
@@ -170,48 +177,20 @@ export function createBridge(deps: BridgeDeps): Bridge {
     announce: presence.announce,
     log,
   });
-  const catchUp = createCatchUp({
-    ...store,
-    newId,
-    now,
-    onBegin: () => ground.roomStates.doubt(),
-    log,
-  });
-  const pushback = createPushback({
-    lanes: store.lanes,
-    ...config.queue,
-    onRefused: deps.onPushedBack,
-    log,
-  });
-  const inbox = createInbox({
+  const jobParts = createJobParts({
     ...ground,
-    pushback,
+    ...deps,
     fromMatrix,
     fromXmpp,
     traffic,
     presence,
     signals,
     secrets: botParts.secrets,
-    catchUp,
+    mucOf: (roomId) => rooms.links.ofRoom(roomId)?.muc,
+    hostOf: gateway.hostOf,
+    isMuc: rooms.isMuc,
   });
-  const dispatcher = createDispatcher({
-    lanes: store.lanes,
-    handle: (job, mayRepeat) => jobs.run(job, () => inbox.handle(job, mayRepeat)),
-    onDone: jobs.over,
-    onRetry: jobs.retried,
-    followUps: createFollowUps({
-      addresses,
-      directRooms,
-      mucOf: (roomId) => rooms.links.ofRoom(roomId)?.muc,
-      hostOf: gateway.hostOf,
-      isMuc: rooms.isMuc,
-    }),
-    log,
-    now,
-    random: Math.random,
-    giveUpAfterMs: delivery.giveUpAfterHours * 60 * 60 * 1000,
-    maxConcurrentLanes: delivery.maxConcurrentLanes,
-  });
+  const { dispatcher } = jobParts;
   const directory = createDirectory({
     addresses,
     matrix,
@@ -234,55 +213,59 @@ export function createBridge(deps: BridgeDeps): Bridge {
   });
 
   return {
-    acceptTransaction: inbox.acceptTransaction,
-    receiveStanza: inbox.receiveStanza,
-    takesTransaction: pushback.takesTransaction,
+    ...jobParts,
     answerIq: (request) => (gateway.isRoom(request.attrs.to) ? gateway : { answerIq }).answerIq(request),
     isOurs: (userId) => userId === addresses.botUserId || addresses.isGhost(userId),
     takeEphemeral(items) {
       signals.takeEphemeral(items);
       gateway.takeEphemeral(items);
     },
+    hear: signals.hear,
+    keepSecret: botParts.secrets.keep,
+    reloadBlocks,
     notify: push.notify,
     thirdParty: createThirdParty({ ...ground, icon: botProfile.icon }),
     userExists: ghosts.exists,
     aliasExists: rooms.aliasExists,
-    suspectLoss: catchUp.suspect,
     retryNow: () => dispatcher.retryNow(),
-    reconcile: () => reconciliation.begin(),
+    reconcile: () => (isLeading() ? reconciliation.begin() : botProfile.look()),
     prosodyStarted() {
       requests.abandon();
-      presenceReturn.lost();
-      presenceReturn.reached();
-      rooms.prosodyStarted();
-      botParts.prosodyReached();
-      gateway.prosodyStarted();
+      if (isLeading()) {
+        presenceReturn.lost();
+        presenceReturn.reached();
+        rooms.prosodyStarted();
+        botParts.prosodyReached();
+        gateway.prosodyStarted();
+      }
       dispatcher.retryNow();
     },
     prosodyReached() {
-      // COMPAT(mod_rest of 2019-12-30): does not tell of a start, so after each absence there may have been one.
-      if (prosody.restAuth === undefined) presenceReturn.lost();
-      presenceReturn.reached();
-      rooms.prosodyReached();
-      botParts.prosodyReached();
+      if (isLeading()) {
+        // COMPAT(mod_rest of 2019-12-30): does not tell of a start, so after each absence there may have been one.
+        if (prosody.restAuth === undefined) presenceReturn.lost();
+        presenceReturn.reached();
+        rooms.prosodyReached();
+        botParts.prosodyReached();
+      }
       dispatcher.retryNow();
     },
     overview: createOverview({ ...ground, links: () => rooms.links, dispatcher }),
-    async start() {
-      await pushback.start();
+    async lead() {
       await roomParts.start();
       await botParts.start();
-      await dispatcher.start();
+    },
+    async start() {
+      if (!leads()) await reloadBlocks();
+      await jobParts.start();
     },
     async stop() {
       botParts.stop();
       signals.stop();
-      catchUp.stop();
-      pushback.stop();
       await reconciliation.stop();
       await presenceReturn.stop();
       await roomParts.stop();
-      await dispatcher.stop();
+      await jobParts.stop();
     },
   };
 }

@@ -20,6 +20,8 @@ export interface CatchUpDeps {
 export interface CatchUp {
   /** Something may be missing: a new connection of the homeserver, or its return after an outage, which is sure. */
   suspect(isSure?: boolean): void;
+  /** As `suspect`, where another process does the comparing: here only what comes next of each room is waited for. */
+  forget(): void;
   /** Those of the rooms that have not been compared since the last suspicion; from now on they count as compared. */
   takeUnsure(rooms: Iterable<RoomId>): Set<RoomId>;
   /** They were taken and could not be compared. */
@@ -29,6 +31,8 @@ export interface CatchUp {
 
 /** A proxy may open a connection for each transaction, and comparing costs the homeserver a request a room. */
 const burst = { size: 6, withinMs: 30_000 };
+/** Where the database was away. */
+const retryMs = 5000;
 
 export function createCatchUp(deps: CatchUpDeps): CatchUp {
   const { transactions, lanes, newId, now, onBegin, log } = deps;
@@ -36,6 +40,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
   /** When the last comparisons began, oldest first. */
   const begun: number[] = [];
   let timer: NodeJS.Timeout | undefined;
+  let isStopped = false;
 
   const compare = async (): Promise<void> => {
     const jobs = (await transactions.recentRooms()).map(
@@ -53,7 +58,11 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     onBegin();
     begun.push(now());
     begun.splice(0, begun.length - burst.size);
-    compare().catch((error) => log.error("could not look for lost events", { error }));
+    compare().catch((error) => {
+      log.error("could not look for lost events", { error });
+      // No room has been compared, and nothing else would say so again.
+      if (!isStopped) timer ??= setTimeout(begin, retryMs).unref();
+    });
   };
 
   return {
@@ -71,6 +80,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
       if (wait <= 0) begin();
       else timer = setTimeout(begin, wait).unref();
     },
+    forget: () => compared.clear(),
     takeUnsure(rooms) {
       const unsure = new Set([...rooms].filter((roomId) => !compared.has(roomId)));
       for (const roomId of unsure) compared.add(roomId);
@@ -79,6 +89,9 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     giveBack(rooms) {
       for (const roomId of rooms) compared.delete(roomId);
     },
-    stop: () => clearTimeout(timer),
+    stop() {
+      isStopped = true;
+      clearTimeout(timer);
+    },
   };
 }

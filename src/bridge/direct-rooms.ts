@@ -7,7 +7,7 @@ import { MatrixError } from "../matrix/matrix-error.ts";
 import type { Log } from "../ops/log.ts";
 import type { DirectRoom, DirectRooms as StoredRooms, Transactions } from "../store/store.ts";
 import type { Jid } from "../xmpp/jid.ts";
-import { UndeliverableError } from "./failure.ts";
+import { LeadNeededError, UndeliverableError } from "./failure.ts";
 import type { Ghosts } from "./ghosts.ts";
 import { createLocks } from "./locks.ts";
 
@@ -23,6 +23,8 @@ export interface OpenRoom {
 }
 
 export interface DirectRoomsDeps {
+  /** Whether this process leads. */
+  leads(): boolean;
   addresses: Addresses;
   homeserverDomain: string;
   ghosts: Ghosts;
@@ -34,13 +36,18 @@ export interface DirectRoomsDeps {
 
 export type DirectRooms = ReturnType<typeof createDirectRooms>;
 
+/** Whether the Matrix user is in the room, or is invited to it. */
+export const isInUse = ({ membership }: DirectRoom): boolean =>
+  membership === "join" || membership === "invite";
+
 const isForbidden = (error: unknown): boolean => error instanceof MatrixError && error.status === 403;
 
 export function createDirectRooms(deps: DirectRoomsDeps) {
   const { homeserverDomain, ghosts, matrix, store, log } = deps;
   const locks = createLocks();
+  // Where conversations are made and changed in one process only, its locks see to it that each pair has one.
   const locked = <T>(userId: UserId, jid: Jid, work: () => Promise<T>): Promise<T> =>
-    locks.run(`${userId} ${jid}`, work);
+    deps.leads() ? locks.run(`${userId} ${jid}`, work) : Promise.reject(new LeadNeededError());
 
   /** Whose room it is, of those that the ghost has made. */
   const readMark = async (ghost: UserId, roomId: RoomId): Promise<{ userId?: UserId; jid?: string }> => {
@@ -96,7 +103,7 @@ export function createDirectRooms(deps: DirectRoomsDeps) {
       await store.save(current);
     }
     const roomId = current.roomId as RoomId;
-    if (current.membership !== "join" && current.membership !== "invite") {
+    if (!isInUse(current)) {
       const actual = (await matrix.members(ghost, roomId)).get(userId);
       if (!actual) await matrix.invite(ghost, roomId, userId);
       await store.save({ ...current, membership: actual ?? "invite" });
@@ -125,8 +132,12 @@ export function createDirectRooms(deps: DirectRoomsDeps) {
     },
 
     /** The pair's room, made or its Matrix user invited back where needed. */
-    open: (userId: UserId, jid: Jid): Promise<OpenRoom> =>
-      locked(userId, jid, async () => {
+    open: async (userId: UserId, jid: Jid): Promise<OpenRoom> => {
+      if (!deps.leads()) {
+        const known = await store.ofPair(userId, jid);
+        if (known?.roomId && isInUse(known)) return { roomId: known.roomId, ghost: await ghosts.ensure(jid) };
+      }
+      return locked(userId, jid, async () => {
         try {
           return await open(userId, jid);
         } catch (error) {
@@ -135,7 +146,8 @@ export function createDirectRooms(deps: DirectRoomsDeps) {
           await store.forget(userId, jid);
           return open(userId, jid);
         }
-      }),
+      });
+    },
 
     /** After the homeserver refused a message there: back into the room by an open invitation, or into a new room. */
     reopen: (userId: UserId, jid: Jid, roomId: RoomId): Promise<OpenRoom> =>
@@ -167,8 +179,7 @@ export function createDirectRooms(deps: DirectRoomsDeps) {
       locked(userId, jid, async () => {
         if (!(await enter())) return undefined;
         const current = await store.ofPair(userId, jid);
-        const inUse = current?.membership === "join" || current?.membership === "invite";
-        if (current?.roomId && inUse && current.roomId !== roomId) return current.roomId;
+        if (current?.roomId && isInUse(current) && current.roomId !== roomId) return current.roomId;
         await store.save({ userId, jid, roomId, membership: "join" });
         return roomId;
       }),

@@ -2,7 +2,7 @@
 import type { Failure } from "../mapping/errors.ts";
 import type { Log } from "../ops/log.ts";
 import type { Job, Lanes, NewJob } from "../store/store.ts";
-import { failureOf, isOrdinary } from "./failure.ts";
+import { failureOf, isOrdinary, isOwnTrouble, retryAfterOf } from "./failure.ts";
 
 export interface DispatcherDeps {
   lanes: Lanes;
@@ -46,11 +46,6 @@ export function delayAfter(attempts: number, random: number): number {
   const delay = Math.min(delays.longest, delays.first * 2 ** attempts);
   return Math.round(delay * (0.75 + 0.25 * random));
 }
-
-const retryAfterOf = (error: unknown): number => {
-  const { retryAfter } = error as { retryAfter?: unknown };
-  return typeof retryAfter === "number" ? retryAfter : 0;
-};
 
 /** The lanes of one network that have something to do: each in one of three states, and a name costs little. */
 interface Turns {
@@ -122,7 +117,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       const failure = failureOf(error);
       if (stopping) return undefined;
       const isHopeless = job.attempts + 1 >= (failure.mostAttempts ?? Number.POSITIVE_INFINITY);
-      if (!failure.retry || isHopeless || isTooLate(job)) {
+      if (!failure.retry || isHopeless || (isTooLate(job) && !isOwnTrouble(failure))) {
         await giveUp(job, failure, error);
         return undefined;
       }
@@ -147,7 +142,9 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const work = async (lane: string): Promise<"at once" | number | undefined> => {
     try {
       const job = await lanes.next(lane);
-      return job && ((await attempt(job, interrupted.delete(lane) || job.attempts > 0)) ?? "at once");
+      if (!job) return undefined;
+      const mayRepeat = interrupted.delete(lane) || job.attempts > 0 || job.isTakenOver === true;
+      return (await attempt(job, mayRepeat)) ?? "at once";
     } catch (error) {
       // The store itself failed: the lane keeps its jobs and is looked at again.
       log.error("a lane stopped and will be taken up again", { lane, error });
@@ -199,13 +196,19 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     turns.forEach(takeTurns);
   };
 
+  /** How many more lanes of that network could be worked on. */
+  const room = (prefix: string): number => {
+    const { running, waiting } = turnsOf(prefix);
+    return stopping ? 0 : Math.max(0, deps.maxConcurrentLanes - running.size - waiting.size);
+  };
+
   const retryNow = (): void => {
     for (const { sleeping } of turns) [...sleeping.keys()].forEach(awake);
   };
 
   return {
     async start() {
-      lanes.watch(wake);
+      lanes.watch(wake, room);
       const left = await lanes.waiting();
       for (const lane of left) interrupted.add(lane);
       started = true;

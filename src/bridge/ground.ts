@@ -29,6 +29,8 @@ export interface GroundDeps {
   log: Log;
   /** Unix time in milliseconds. */
   now: () => number;
+  /** Whether this process does what is done in one place only; among several at most one does. */
+  leads(): boolean;
 }
 
 export interface Ground extends Omit<GroundDeps, "config"> {
@@ -52,7 +54,7 @@ export interface Ground extends Omit<GroundDeps, "config"> {
 export function createGround({ config, ...deps }: GroundDeps): Ground {
   const { homeserver, appservice, xmpp: prosody } = config;
   // By name, since a caller may have more than this is to hand on.
-  const { store, matrix, media, xmpp, requests, log, now } = deps;
+  const { store, matrix, media, xmpp, requests, log, now, leads } = deps;
   const [component, homeserverDomain] = [prosody.component as BareJid, homeserver.domain];
   const addresses = createAddresses({
     homeserverDomain,
@@ -63,7 +65,7 @@ export function createGround({ config, ...deps }: GroundDeps): Ground {
   const profiles = createMatrixProfiles({ homeserverDomain, matrix });
   const ghosts = createGhosts({ addresses, component, matrix, store: store.ghosts });
   return {
-    ...{ store, matrix, media, xmpp, requests, log, now },
+    ...{ store, matrix, media, xmpp, requests, log, now, leads },
     addresses,
     component,
     homeserverDomain,
@@ -72,6 +74,7 @@ export function createGround({ config, ...deps }: GroundDeps): Ground {
     profileOf: profiles.of,
     ghosts,
     directRooms: createDirectRooms({
+      leads,
       addresses,
       homeserverDomain,
       ghosts,

@@ -32,10 +32,23 @@ export interface InboxDeps {
   log: Log;
 }
 
+export interface TransactionOfEvents {
+  id: string;
+  digest: string;
+  events: MatrixEvent[];
+}
+
 export interface Inbox {
-  acceptTransaction(transaction: { id: string; digest: string; events: MatrixEvent[] }): Promise<void>;
-  /** @returns the error for its sender, where it cannot be taken for now. */
-  receiveStanza(stanza: Element): Promise<Element | undefined>;
+  acceptTransaction(transaction: TransactionOfEvents): Promise<void>;
+  /** Stores all of the transaction, whatever it is worth. */
+  storeTransaction(transaction: TransactionOfEvents): Promise<void>;
+  /** Takes in what events change of rooms. */
+  note(events: readonly MatrixEvent[]): void;
+  /**
+   * @param cause a new one where none is given.
+   * @returns the error for its sender, where it cannot be taken for now.
+   */
+  receiveStanza(stanza: Element, cause?: string): Promise<Element | undefined>;
   handle(job: Job, mayRepeat: boolean): Promise<void>;
 }
 
@@ -44,6 +57,15 @@ interface Place {
   lane: string | undefined;
   mayRefuse: boolean;
 }
+
+/** @throws StanzaSyntaxError */
+export const checkAddresses = ({ attrs: { from, to } }: Element): void => {
+  if (parseJid(from ?? "") === undefined || parseJid(to ?? "") === undefined)
+    throw new StanzaSyntaxError("a stanza needs a valid `from` and `to`");
+};
+
+/** Of what one address says to another one. */
+export const ownLane = ({ attrs }: Element): string => `xmpp ${bareOf(attrs.from)} ${bareOf(attrs.to)}`;
 
 export function createInbox(deps: InboxDeps): Inbox {
   const { store, pushback, fromMatrix, fromXmpp, traffic, roomStates, presence, signals, secrets } = deps;
@@ -85,7 +107,6 @@ export function createInbox(deps: InboxDeps): Inbox {
     }
   };
 
-  const ownLane = ({ attrs }: Element): string => `xmpp ${bareOf(attrs.from)} ${bareOf(attrs.to)}`;
   /** Of a stanza that is for a room; undefined for any other. */
   const placeInRoom = (stanza: Element): Place | undefined => {
     try {
@@ -97,9 +118,10 @@ export function createInbox(deps: InboxDeps): Inbox {
     }
   };
 
+  const worthStoring = (events: readonly MatrixEvent[]): MatrixEvent[] =>
+    events.filter((event) => orStored(() => fromMatrix.matters(event)));
   const jobsOf = async (events: readonly MatrixEvent[]): Promise<EventJob[]> => {
-    const worthStoring = events.filter((event) => orStored(() => fromMatrix.matters(event)));
-    const storable = await Promise.all(worthStoring.map(secrets.hideInEvent));
+    const storable = await Promise.all(events.map(secrets.hideInEvent));
     return storable.map((event) => ({
       lane: `matrix ${event.room_id}`,
       cause: event.event_id,
@@ -108,7 +130,7 @@ export function createInbox(deps: InboxDeps): Inbox {
   };
 
   const acceptNext = async (job: Job, events: readonly MatrixEvent[]): Promise<void> => {
-    const jobs = await jobsOf(events);
+    const jobs = await jobsOf(worthStoring(events));
     if (jobs.length === 0) return;
     const fresh = await store.transactions.acceptNext(job, jobs);
     for (const { cause, lane, work } of fresh) {
@@ -120,33 +142,41 @@ export function createInbox(deps: InboxDeps): Inbox {
     pushback.noted(fresh.length);
   };
 
-  return {
-    async acceptTransaction({ id, digest, events }) {
-      for (const event of events) attempt(() => roomStates.note(event));
-      const jobs = await jobsOf(events);
-      const unsure = catchUp.takeUnsure(jobs.map(({ work }) => work.event.room_id));
-      const fresh = await store.transactions.accept({ id, digest, jobs, unsure }).catch((error) => {
-        catchUp.giveBack(unsure);
-        throw error;
-      });
-      // What came before says nothing of what was lost since.
-      for (const { work } of fresh) unsure.delete(work.event.room_id);
+  const note = (events: readonly MatrixEvent[]): void => {
+    for (const event of events) attempt(() => roomStates.note(event));
+  };
+
+  const storeTransaction = async ({ id, digest, events }: TransactionOfEvents): Promise<void> => {
+    const jobs = await jobsOf(events);
+    const unsure = catchUp.takeUnsure(jobs.map(({ work }) => work.event.room_id));
+    const fresh = await store.transactions.accept({ id, digest, jobs, unsure }).catch((error) => {
       catchUp.giveBack(unsure);
-      for (const { cause, lane } of fresh) log.info("accepted from Matrix", { cause, lane, txn: id });
-      if (fresh.length < jobs.length) {
-        log.info("left out events that came before", { txn: id, events: jobs.length - fresh.length });
-      }
-      pushback.noted(fresh.length);
+      throw error;
+    });
+    // What came before says nothing of what was lost since.
+    for (const { work } of fresh) unsure.delete(work.event.room_id);
+    catchUp.giveBack(unsure);
+    for (const { cause, lane } of fresh) log.info("accepted from Matrix", { cause, lane, txn: id });
+    if (fresh.length < jobs.length) {
+      log.info("left out events that came before", { txn: id, events: jobs.length - fresh.length });
+    }
+    pushback.noted(fresh.length);
+  };
+
+  return {
+    note,
+    storeTransaction,
+    async acceptTransaction({ events, ...transaction }) {
+      note(events);
+      await storeTransaction({ ...transaction, events: worthStoring(events) });
     },
 
-    async receiveStanza(stanza) {
+    async receiveStanza(stanza, cause = newId()) {
       const { from, to } = stanza.attrs;
-      if (parseJid(from ?? "") === undefined || parseJid(to ?? "") === undefined) {
-        throw new StanzaSyntaxError("a stanza needs a valid `from` and `to`");
-      }
+      checkAddresses(stanza);
       const place = placeInRoom(stanza);
       if (place) {
-        return place.lane === undefined ? undefined : keep(stanza, place.lane, newId(), place.mayRefuse);
+        return place.lane === undefined ? undefined : keep(stanza, place.lane, cause, place.mayRefuse);
       }
       // What is worth something only now is neither stored nor waited for.
       if (!presence.isLasting(stanza)) attempt(() => signals.hear(stanza));
@@ -155,7 +185,6 @@ export function createInbox(deps: InboxDeps): Inbox {
         return undefined;
       }
       if (stanza.name === "message" && !orStored(() => fromXmpp.matters(stanza))) return undefined;
-      const cause = newId();
       const kept = stanza.name === "message" ? secrets.hideInMessage(stanza, cause) : stanza;
       // A room that the bridge is in no more would take it for an error of an occupant.
       return keep(kept, ownLane(stanza), cause, stanza.attrs.type !== "groupchat");

@@ -8,6 +8,8 @@ export interface JobOutcomes {
   run<T>(job: Job, work: () => Promise<T>): Promise<T>;
   /** Something was sent: for the job that is under way here, if one is. */
   sent(): void;
+  /** Whether something was. */
+  hasSent(job: Job): boolean;
   over(job: Job, outcome: "handled" | "refused" | "parked"): void;
   retried(job: Job): void;
 }
@@ -56,6 +58,7 @@ export function createJobOutcomes({ onDone, onRetry, now }: JobOutcomesDeps): Jo
       const job = current.getStore();
       if (job) withEffect.add(job);
     },
+    hasSent: (job) => withEffect.has(job),
     over(job, ending) {
       const outcome = ending !== "handled" ? ending : withEffect.has(job) ? "delivered" : "left_out";
       // A clock that was put back makes no negative times.

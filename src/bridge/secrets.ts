@@ -11,11 +11,15 @@ export interface SecretsDeps {
   filter: (text: string) => string;
   isBridged(roomId: RoomId): Promise<boolean>;
   isBotRoom(roomId: RoomId): Promise<boolean>;
+  /** Where another process does what the bot is told: it is given the event. Undefined where that is this one. */
+  passOn(event: MatrixEvent): Promise<void> | undefined;
 }
 
 export interface Secrets {
   /** @returns the event as it may be stored. */
   hideInEvent(event: MatrixEvent): Promise<MatrixEvent>;
+  /** An event of which another process has hidden something. */
+  keep(event: MatrixEvent): void;
   /** @returns the message as it may be stored. */
   hideInMessage(message: Element, cause: string): Element;
   /** What came in, where something was hidden of it and the bridge has not been restarted since. */
@@ -28,7 +32,7 @@ export interface Secrets {
 /** Long enough for an outage, short enough for a secret. */
 const keptMs = 60 * 60 * 1000;
 
-export function createSecrets({ component, filter, isBridged, isBotRoom }: SecretsDeps): Secrets {
+export function createSecrets({ component, filter, isBridged, isBotRoom, passOn }: SecretsDeps): Secrets {
   const bounds = { max: 1000, ttl: keptMs };
   const events = new LRUCache<string, MatrixEvent>(bounds);
   const messages = new LRUCache<string, Element>(bounds);
@@ -44,7 +48,10 @@ export function createSecrets({ component, filter, isBridged, isBotRoom }: Secre
     };
   };
 
+  const keep = (event: MatrixEvent): void => void events.set(event.event_id, event);
+
   return {
+    keep,
     async hideInEvent(event) {
       if (event.type !== "m.room.message") return event;
       const { "m.new_content": anew } = event.content;
@@ -54,7 +61,7 @@ export function createSecrets({ component, filter, isBridged, isBotRoom }: Secre
       // What people say to each other is no command, whatever it sounds like.
       const isForBot = afterPrefix(body) !== undefined && (await isBotRoom(event.room_id));
       if (!isForBot && (await isBridged(event.room_id))) return event;
-      events.set(event.event_id, event);
+      await (passOn(event) ?? keep(event));
       return { ...event, content: reduced(event.content) };
     },
 

@@ -29,6 +29,8 @@ export interface AdminCommandsDeps {
   /** The one list that all parts of the bridge look at; it is changed here. */
   permissions: Permissions;
   configured: Permissions;
+  /** Who is blocked has changed. */
+  onBlocks(): Promise<void>;
   /** Those who were blocked since they came go. */
   putOutBlocked(): Promise<void>;
   /** Unix time in milliseconds. */
@@ -139,7 +141,10 @@ export function createAdminCommands(deps: AdminCommandsDeps): Command[] {
     return canonical(person.network === "matrix" ? person.userId : person.jid);
   };
   const who = { name: "who", label: "MXID, JID or domain", required: true };
-  const reload = (): Promise<void> => loadBlocks(deps);
+  const reload = async (): Promise<void> => {
+    await loadBlocks(deps);
+    await deps.onBlocks();
+  };
 
   const block: Command = {
     name: "block",

@@ -1,4 +1,5 @@
 /** What the bridge says about itself, and about the room where it is asked. */
+import type { ProcessInfo } from "../cluster/cluster.ts";
 import type { RoomId } from "../matrix/ids.ts";
 import type { Occupancy } from "../store/overview-records.ts";
 import type { RoomLink } from "../store/room-records.ts";
@@ -6,6 +7,7 @@ import type { ParkedJob, WaitingJob } from "../store/store.ts";
 import type { BareJid } from "../xmpp/jid.ts";
 import { written } from "./chat.ts";
 import type { Caller, Command } from "./command.ts";
+import { ageOf } from "./lists.ts";
 import { isOfPlace } from "./queue.ts";
 import type { Targets } from "./targets.ts";
 
@@ -16,6 +18,10 @@ export interface RoomHealth extends Occupancy {
 export interface StatusDeps {
   /** The parts of the bridge that something is wrong with, each with what it is. */
   problems(): Record<string, string>;
+  /** All that run the bridge together. */
+  processes(): Promise<readonly ProcessInfo[]>;
+  /** Unix time in milliseconds. */
+  now: () => number;
   parked(): Promise<ParkedJob[]>;
   queued(): Promise<WaitingJob[]>;
   targets: Pick<Targets, "roomOr">;
@@ -29,6 +35,9 @@ export interface StatusDeps {
 /** Nothing where there is nothing to tell. */
 const countOf = (count: number, one: string, many: string): string[] =>
   count === 0 ? [] : [count === 1 ? `One ${one}` : `${count} ${many}`];
+
+const processLine = ({ id, host, version, startedAt, isLead }: ProcessInfo, now: number): string =>
+  `${id} on ${host}, version ${version}, up for ${ageOf(now - startedAt)}${isLead ? ", leads" : ""}`;
 
 export function createStatus(deps: StatusDeps): Command {
   const aboutLink = ({ link, isHeard, fromXmpp, fromMatrix }: RoomHealth): string[] => {
@@ -74,6 +83,13 @@ export function createStatus(deps: StatusDeps): Command {
     ];
   };
 
+  /** Who would mend it, where it runs on several machines. */
+  const aboutProcesses = async (caller: Caller): Promise<string[]> => {
+    if (caller.level !== "admin" || caller.place) return [];
+    const all = await deps.processes();
+    return all.length < 2 ? [] : ["Processes:", ...all.map((one) => processLine(one, deps.now()))];
+  };
+
   return {
     name: "status",
     summary: "says what this room is linked with, and whether the bridge is well",
@@ -89,6 +105,7 @@ export function createStatus(deps: StatusDeps): Command {
       );
       const well = caller.place ? "The bridge itself is well." : "All is well.";
       const lines = [...(await aboutRoom(caller)), ...(health.length === 0 ? [well] : health)];
+      lines.push(...(await aboutProcesses(caller)));
       return { text: lines.join("\n") };
     },
   };

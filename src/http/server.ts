@@ -62,6 +62,8 @@ export function listen(application: RequestListener, options: ListenOptions): Pr
   const take: RequestListener = (req, res) => {
     res.once("finish", () => {
       if (!req.complete) setTimeout(() => req.complete || req.socket.destroy(), lingerMs).unref();
+      // Answered during a stop, the connection is kept by Node for more to come, and holds the stop up.
+      if (!server.listening) setImmediate(() => server.closeIdleConnections());
     });
     if (!refusesTarget(req, res, isBodiless)) application(req, res);
   };

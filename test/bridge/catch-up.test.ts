@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { createCatchUp } from "../../src/bridge/catch-up.ts";
 import type { RoomId } from "../../src/matrix/ids.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
@@ -12,7 +13,9 @@ function setUp(t: test.TestContext) {
   const { log } = createLogLines();
   let compared = 0;
   let doubts = 0;
+  const away = { times: 0 };
   const recentRooms = async (): Promise<[]> => {
+    if (away.times-- > 0) throw new Error("the database is away");
     compared += 1;
     return [];
   };
@@ -29,6 +32,7 @@ function setUp(t: test.TestContext) {
   });
   return {
     catchUp,
+    away,
     comparisons: () => compared,
     doubts: () => doubts,
     isUnsure: (): boolean => catchUp.takeUnsure(rooms).size > 0,
@@ -60,4 +64,16 @@ test("behind a proxy that opens a connection for each transaction, not each of t
   assert.equal(doubts(), 6);
   catchUp.suspect(true);
   assert.equal(doubts(), 7);
+});
+
+test("while the database is away nothing is compared, and all is when it is back", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { catchUp, away, comparisons } = setUp(t);
+  away.times = 2;
+  catchUp.suspect(true);
+  for (const expected of [0, 0, 1, 1]) {
+    await setImmediate();
+    assert.equal(comparisons(), expected);
+    t.mock.timers.tick(5000);
+  }
 });

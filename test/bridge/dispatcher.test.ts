@@ -3,7 +3,8 @@ import test, { type TestContext } from "node:test";
 import { setImmediate as tick } from "node:timers/promises";
 import fc from "fast-check";
 import { createDispatcher, type DispatcherDeps, delayAfter } from "../../src/bridge/dispatcher.ts";
-import { UndeliverableError } from "../../src/bridge/failure.ts";
+import { LeadNeededError, UndeliverableError } from "../../src/bridge/failure.ts";
+import { LeadLostError } from "../../src/cluster/cluster.ts";
 import { NoAnswerError } from "../../src/http/client.ts";
 import { MatrixError } from "../../src/matrix/matrix-error.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
@@ -397,6 +398,23 @@ test("what waited while the bridge was down for days is tried, and not given up,
   isDown = false;
   await pass(2000);
   assert.deepEqual([done, await store.lanes.parked()], [["1"], []]);
+});
+
+test("what waits for another process to lead, or for the database, is not given up for being late", async (t) => {
+  const { failing, done, pass, add, store } = setUp(t);
+  const away = Object.assign(new Error("database or disk is full"), {
+    code: "ERR_SQLITE_ERROR",
+    errcode: 13,
+  });
+  failing.set("1", new LeadLostError("no process leads"));
+  failing.set("2", new LeadNeededError());
+  failing.set("3", away);
+  await add(job("1", "a"), job("2", "b"), job("3", "c"));
+  for (let n = 0; n < 10; n += 1) await pass(60_000);
+  assert.deepEqual([done, await store.lanes.parked()], [[], []]);
+  failing.clear();
+  await pass(60_000);
+  assert.deepEqual(done.toSorted(), ["1", "2", "3"]);
 });
 
 test("a job whose sender cannot even be told is parked, and its lane goes on", async (t) => {

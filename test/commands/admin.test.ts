@@ -44,6 +44,7 @@ async function setScene(t: TestContext) {
     roomStates: { of: async () => Promise.reject(new Error("not asked")) },
     permissions,
     configured,
+    onBlocks: async () => undefined,
     async putOutBlocked() {
       putOut += 1;
     },

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { ProcessInfo } from "../../src/cluster/cluster.ts";
 import type { Caller } from "../../src/commands/command.ts";
 import { createQueueCommands } from "../../src/commands/queue.ts";
 import { createStatus } from "../../src/commands/status.ts";
@@ -59,9 +60,16 @@ function set(parkedJobs: ParkedJob[], waitingJobs: WaitingJob[] = []) {
   return { say, done };
 }
 
-async function status(caller: Caller, problems: Record<string, string>, ofLink?: RoomLink): Promise<string> {
+async function status(
+  caller: Caller,
+  problems: Record<string, string>,
+  ofLink?: RoomLink,
+  processes: ProcessInfo[] = [],
+): Promise<string> {
   const command = createStatus({
     problems: () => problems,
+    processes: async () => processes,
+    now: () => 10_000 * minute,
     parked: async () => [job(1, 1, { lane: `xmpp ${muc}` })],
     queued: async () => [],
     targets: { roomOr: async () => ({ roomId: garden, servers: [], link: ofLink }) },
@@ -80,6 +88,27 @@ test("status names the parts that something is wrong with, and to administrators
     await status(juliet, { database: "disk is full" }),
     "Something is wrong with this part: database",
   );
+});
+
+test("administrators are told of the processes where there are several", async () => {
+  const of = (id: string, ageMinutes: number, isLead: boolean): ProcessInfo => ({
+    id,
+    host: `${id}.example`,
+    version: "1.2.3",
+    startedAt: (10_000 - ageMinutes) * minute,
+    isLead,
+    report: {},
+  });
+  const two = [of("verona", 120, true), of("mantua", 5, false)];
+  const told = [
+    "All is well.",
+    "Processes:",
+    "verona on verona.example, version 1.2.3, up for 2 h, leads",
+    "mantua on mantua.example, version 1.2.3, up for 5 min",
+  ];
+  assert.equal(await status(admin, {}, undefined, two), told.join("\n"));
+  assert.equal(await status(admin, {}, undefined, two.slice(0, 1)), "All is well.");
+  assert.equal(await status(juliet, {}, undefined, two), "All is well.");
 });
 
 test("status in a room says what it is linked with, who is there and what was given up", async () => {

@@ -1,8 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { temporaryFolder } from "../support/bridge.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { bridgeJid, say } from "./push-scene.ts";
 import { setScene } from "./scene.ts";
@@ -89,26 +86,22 @@ test("a Matrix user proves an address, has the bot set the pusher, tries it and 
 });
 
 test("the access token is in no log line and in no file of the database", async (t) => {
-  const folder = temporaryFolder();
-  t.after(folder.remove);
-  const { juliet, ask, code, bridge } = await begin(t, {
-    config: { database: `sqlite:${folder.path}/causeway.db` },
-  });
+  const { juliet, ask, code, bridge, database } = await begin(t);
   await ask("notify romeo@xmpp.test");
   await ask(`notify confirm ${code()}`);
   await ask("notify token wrong-token-of-juliet");
   await ask(`notify token ${juliet.accessToken}`);
   await ask(`notify off all ${juliet.accessToken}`);
   // Before the write-ahead log is merged, and after.
-  const before = readdirSync(folder.path).map((file) => readFileSync(join(folder.path, file)));
+  const before = await database.contents();
   await bridge.stop();
+  const after = await database.contents();
   for (const token of ["wrong-token-of-juliet", juliet.accessToken]) {
     assert.deepEqual(
       bridge.log.filter((line) => line.includes(token)),
       [],
     );
-    const after = readdirSync(folder.path).map((file) => readFileSync(join(folder.path, file)));
-    assert.ok(after.length > 0 && ![...before, ...after].some((bytes) => bytes.includes(token)));
+    assert.ok(after.length > 0 && ![before, after].some((contents) => contents.includes(token)));
   }
 });
 

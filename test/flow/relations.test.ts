@@ -378,7 +378,7 @@ test("what Juliet removes of Romeo's stays with him, and she is told so", async 
 });
 
 test("relations find their messages after a restart, and when the bridge has forgotten them", async (t) => {
-  const { bridge, start, folder, say, react, romeo, romeoSays, romeoHeard, julietSaw } =
+  const { bridge, start, database, say, react, romeo, romeoSays, romeoHeard, julietSaw } =
     await setConversation(t);
   const his = await romeoSays("r1", "his");
   const hers = say("hers");
@@ -386,10 +386,7 @@ test("relations find their messages after a restart, and when the bridge has for
   await romeo.send(withPayload("r2", undefined, reactions(hers, "❤️")));
   const [, reaction] = await julietSaw(2);
   await bridge.stop();
-  const { DatabaseSync } = await import("node:sqlite");
-  const database = new DatabaseSync(`${folder}/causeway.db`);
-  database.exec("delete from messages; delete from reactions");
-  database.close();
+  await database.change("delete from messages; delete from reactions");
   await start();
   react(his, "👍");
   assert.equal(told((await romeoHeard(2))[1] as Element), serialize(reactions("r1", "👍")));

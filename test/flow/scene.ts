@@ -1,8 +1,8 @@
 /** Juliet on Matrix, Romeo on XMPP and the bridge between them: what every flow test begins with. */
 import { randomUUID } from "node:crypto";
-import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type BridgeOptions, startBridge, startBridgeProcess, temporaryFolder } from "../support/bridge.ts";
+import { createTestDatabase } from "../support/database.ts";
 import { type HomeserverOptions, startFakeHomeserver } from "../support/fake-homeserver.ts";
 import { type ProsodyOptions, startFakeProsody } from "../support/fake-prosody.ts";
 import type { SeenRequest } from "../support/fake-server.ts";
@@ -38,15 +38,15 @@ export async function setScene(
   const homeserver = await startFakeHomeserver(options);
   const prosody = await startFakeProsody(prosodyOptions);
   const folder = temporaryFolder();
+  const database = await createTestDatabase(folder.path);
   const running = new Set<() => Promise<unknown>>();
   t.after(async () => {
     await Promise.all([...running].map((stop) => stop()));
-    await Promise.all([homeserver.close(), prosody.stop()]);
+    await Promise.all([homeserver.close(), prosody.stop(), database.drop()]);
     folder.remove();
   });
   const juliet = homeserver.user("juliet");
   const romeo = prosody.user("romeo");
-  const database = join(folder.path, "causeway.db");
   /** The log of the newest bridge. */
   let heard = (): string[] => [];
   type Options = Pick<BridgeOptions, "config" | "clock">;
@@ -56,15 +56,19 @@ export async function setScene(
     prosody,
     juliet,
     romeo,
-    /** Where the database is. */
-    folder: folder.path,
+    database,
     /** In this process; started twice one after the other, it goes on with the same database. */
     async start(options: Options = {}) {
-      const bridge = await startBridge({ homeserver, prosody, database, ...options });
+      const given = { homeserver, prosody, database: database.address, log: [], ...options };
+      // Whatever comes in then comes to the one that does not lead.
+      const leader = process.env.E2E_PROCESSES === "2" ? await startBridge(given) : undefined;
+      await leader?.ready();
+      const bridge = await startBridge({ ...given, isFurther: leader !== undefined });
       heard = () => bridge.log;
       const stop = async (): Promise<void> => {
         running.delete(stop);
         await bridge.stop();
+        await leader?.stop();
       };
       running.add(stop);
       await bridge.ready();
@@ -88,7 +92,13 @@ export async function setScene(
     },
     /** As a process; on the same database as `start`. */
     async startProcess(options: Options = {}) {
-      const bridge = await startBridgeProcess({ homeserver, prosody, folder: folder.path, ...options });
+      const bridge = await startBridgeProcess({
+        homeserver,
+        prosody,
+        folder: folder.path,
+        database: database.address,
+        ...options,
+      });
       running.add(bridge.kill);
       heard = () => bridge.output().split("\n");
       return bridge;

@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 import { waitFor } from "../support/wait-for.ts";
 import { setScene } from "./scene.ts";
@@ -25,10 +23,10 @@ const answers = ({ juliet }: Scene, roomId: string): Promise<string[]> =>
 const contentOf = ({ juliet }: Scene, roomId: string, eventId: string) =>
   juliet.timeline(roomId).find(({ event_id }) => event_id === eventId)?.content;
 
-function assertNowhere({ folder }: Scene, log: readonly string[]): void {
-  const files = readdirSync(folder).filter((file) => file.startsWith("causeway.db"));
-  assert.ok(files.length > 0);
-  for (const file of files) assert.equal(readFileSync(join(folder, file)).includes(secret), false, file);
+async function assertNowhere({ database }: Scene, log: readonly string[]): Promise<void> {
+  const contents = await database.contents();
+  assert.ok(contents.length > 0);
+  assert.equal(contents.includes(secret), false);
   assert.equal(log.join("\n").includes(secret), false);
 }
 
@@ -44,7 +42,7 @@ test("a token sent to the bot is removed from the room, and stands in no file an
   });
   assert.deepEqual(await answers(scene, roomId), [noAddress]);
   assert.deepEqual(contentOf(scene, roomId, eventId), {});
-  assertNowhere(scene, bridge.log);
+  await assertNowhere(scene, bridge.log);
 });
 
 test("while a token waits for the homeserver it is in no file; after a restart it is asked for again, and removed", async (t) => {
@@ -56,16 +54,16 @@ test("while a token waits for the homeserver it is in no file; after a restart i
   );
   const eventId = scene.juliet.sendText(roomId, `notify token ${secret}`);
   await waitFor(() => bridge.log.some((line) => line.includes("will be tried again")), "a failure");
-  assertNowhere(scene, bridge.log);
+  await assertNowhere(scene, bridge.log);
   await bridge.stop();
-  assertNowhere(scene, bridge.log);
+  await assertNowhere(scene, bridge.log);
   scene.homeserver.respond(() => undefined);
   const again = await scene.start();
   assert.deepEqual(await answers(scene, roomId), [
     "The bridge was restarted before it got to this, and it keeps no secrets: send it again.",
   ]);
   assert.deepEqual(contentOf(scene, roomId, eventId), {});
-  assertNowhere(scene, again.log);
+  await assertNowhere(scene, again.log);
 });
 
 test("where the bot may not remove a token, it asks for that", async (t) => {
@@ -91,7 +89,7 @@ test("a token in a shared room is removed and not used", async (t) => {
     "This holds a secret that others here can read: renew it, and write to me alone.",
   ]);
   assert.deepEqual(contentOf(scene, roomId, eventId), {});
-  assertNowhere(scene, bridge.log);
+  await assertNowhere(scene, bridge.log);
 });
 
 test("a token that comes by an edit gives no command, but is removed", async (t) => {
@@ -108,7 +106,7 @@ test("a token that comes by an edit gives no command, but is removed", async (t)
   await bridge.settled(roomId);
   assert.deepEqual(contentOf(scene, roomId, eventId), {});
   assert.equal(scene.juliet.received(roomId).length, 1);
-  assertNowhere(scene, bridge.log);
+  await assertNowhere(scene, bridge.log);
 });
 
 test("a token that Romeo sends to the bridge is in no file and no line of the log", async (t) => {
@@ -116,7 +114,7 @@ test("a token that Romeo sends to the bridge is in no file and no line of the lo
   const bridge = await scene.start();
   await scene.romeo.sendText(component, `notify token ${secret}`);
   assert.deepEqual(await scene.romeoHas(1), [noAddress]);
-  assertNowhere(scene, bridge.log);
+  await assertNowhere(scene, bridge.log);
 });
 
 test("what sounds like a command in a conversation with Romeo reaches him as it is", async (t) => {
@@ -139,7 +137,7 @@ test("a token among too many commands is removed all the same, and the person is
   assert.deepEqual(scene.juliet.received(roomId).slice(31), [
     "These are more commands than I answer in a minute: wait a little, and give this one again.",
   ]);
-  assertNowhere(scene, bridge.log);
+  await assertNowhere(scene, bridge.log);
 });
 
 test("a token of somebody who may not use the bridge is removed too", async (t) => {
@@ -152,5 +150,5 @@ test("a token of somebody who may not use the bridge is removed too", async (t) 
   await waitFor(() => scene.juliet.received(roomId)[1], "an answer");
   assert.deepEqual(scene.juliet.received(roomId).slice(1), ["You may not use this bridge."]);
   assert.deepEqual(contentOf(scene, roomId, eventId), {});
-  assertNowhere(scene, again.log);
+  await assertNowhere(scene, again.log);
 });

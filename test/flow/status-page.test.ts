@@ -1,9 +1,12 @@
 /** The status page as HTTP, with the whole bridge between the fakes; `e2e/status-page.test.ts` has the browser. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { startBridge } from "../support/bridge.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { julietJid, setScene } from "./scene.ts";
 import { bearer, hostileName, reportOf, setStatusScene, token } from "./status-scene.ts";
+
+const alone = process.env.E2E_DATABASE !== "postgres" && "one process alone runs on SQLite";
 
 const post = (url: string, fields: Record<string, string>, headers: Record<string, string> = {}) =>
   fetch(url, { method: "POST", body: new URLSearchParams(fields), headers, redirect: "manual" });
@@ -162,4 +165,52 @@ test("logging out ends the session in the browser, and a body that is too long i
     "causeway_status=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict",
   );
   assert.equal((await post(`${adminUrl}/status/login`, { token: "x".repeat(5000) })).status, 413);
+});
+
+test("every process shows the whole, and which processes there are", { skip: alone }, async (t) => {
+  const scene = await setStatusScene(t);
+  await scene.park("banished");
+  const second = await startBridge({
+    ...{ homeserver: scene.homeserver, prosody: scene.prosody, database: scene.database.address },
+    config: { admin: { host: "127.0.0.1", port: 0, token } },
+  });
+  try {
+    await second.ready();
+    const both = async () => [await reportOf(scene.adminUrl), await reportOf(second.adminUrl)] as const;
+    await waitFor(
+      async () => (await both()).every(({ processes }) => processes.length === 2),
+      "both to know both",
+    );
+    const [first, other] = await both();
+    assert.deepEqual(
+      first.processes.map(({ id, isLead }) => [id, isLead]),
+      [
+        [first.process, true],
+        [other.process, false],
+      ],
+    );
+    const { queued, parked, puppetRooms, directRooms } = first.counts;
+    assert.deepEqual([queued, parked, puppetRooms, directRooms], [0, 1, 1, 1]);
+    assert.deepEqual({ ...other.counts, oldestSeconds: 0 }, { ...first.counts, oldestSeconds: 0 });
+    assert.deepEqual(other.parked, first.parked);
+    assert.deepEqual(
+      other.linked.shown.map(({ muc, fromXmpp, fromMatrix }) => ({ muc, fromXmpp, fromMatrix })),
+      first.linked.shown.map(({ muc, fromXmpp, fromMatrix }) => ({ muc, fromXmpp, fromMatrix })),
+    );
+
+    const { cookie, key } = await logIn(second.adminUrl);
+    const page = await (await fetch(`${second.adminUrl}/status`, { headers: { cookie } })).text();
+    assert.match(page, new RegExp(`${first.process} – leads`));
+    assert.match(page, new RegExp(`${other.process}, shows this page`));
+    const id = String(first.parked[0]?.id);
+    assert.equal((await post(`${second.adminUrl}/status/retry`, { key, id }, { cookie })).status, 303);
+    assert.deepEqual(await scene.julietHas(scene.roomId, 2), ["O, speak again", "banished"]);
+    const metrics = async (adminUrl: string) =>
+      (await (await fetch(`${adminUrl}/metrics`)).text()).match(/^causeway_(?:lead|processes) .*$/gm);
+    assert.deepEqual(await metrics(scene.adminUrl), ["causeway_lead 1", "causeway_processes 2"]);
+    assert.deepEqual(await metrics(second.adminUrl), ["causeway_lead 0", "causeway_processes 2"]);
+  } finally {
+    // Ahead of its database.
+    await second.stop();
+  }
 });

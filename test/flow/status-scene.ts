@@ -36,10 +36,10 @@ export async function setStatusScene(t: TestContext) {
     /** Romeo writes while the homeserver takes nothing. */
     async park(...bodies: string[]): Promise<void> {
       isBroken = true;
-      const before = bridge.log.filter((line) => line.includes("parked: ")).length;
+      const parked = async () => (await reportOf(bridge.adminUrl)).counts.parked;
+      const before = await parked();
       for (const body of bodies) await scene.romeo.sendText(julietJid, body);
-      const parked = () => bridge.log.filter((line) => line.includes("parked: ")).length;
-      await waitFor(() => parked() === before + bodies.length, "the messages to be parked");
+      await waitFor(async () => (await parked()) === before + bodies.length, "the messages to be parked");
       isBroken = false;
     },
   };

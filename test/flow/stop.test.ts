@@ -17,6 +17,9 @@ function talk({ juliet, romeo }: Scene, roomId: string) {
         juliet.sendText(roomId, body);
         said.juliet.push(body);
         await delay(4);
+        // What piles up while no bridge runs has to be delivered before the test can end.
+        const isHeard = (): boolean => !going || said.juliet.length < romeo.bodies().length + 200;
+        await waitFor(isHeard, "Romeo to hear", 60_000);
       }
     })(),
     (async () => {

@@ -196,3 +196,15 @@ test("a forwarded address counts only where it comes from a trusted proxy", asyn
   assert.equal(await forwarded(["10.0.0.0/8"], "192.0.2.1"), "127.0.0.1");
   assert.equal(await forwarded(["127.0.0.1"], "198.51.100.1, 192.0.2.1"), "192.0.2.1");
 });
+
+test("a stop is over as soon as the request that it found is answered, though the client would go on", async (t) => {
+  const asked = Promise.withResolvers<() => void>();
+  const { say, stop } = await serve(t, (_req, res) => asked.resolve(() => res.end("farewell")));
+  const answer = say("GET / HTTP/1.1\r\nHost: b.example\r\nConnection: keep-alive\r\n\r\n");
+  const end = await asked.promise;
+  const stopped = stop();
+  end();
+  const outcome = await Promise.race([stopped.then(() => "stopped"), delay(2000, "held up", { ref: false })]);
+  assert.equal(outcome, "stopped");
+  assert.match(await answer, /\r\n\r\nfarewell$/);
+});
