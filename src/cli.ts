@@ -5,7 +5,14 @@ import { enableCompileCache } from "node:module";
 import { dirname, isAbsolute } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { loadConfig, type Sources, sqlitePathOf } from "./config/load.ts";
+import {
+  databaseName,
+  databaseProblem,
+  databaseSecrets,
+  isPostgres,
+  sqlitePathOf,
+} from "./config/database.ts";
+import { loadConfig, type Sources } from "./config/load.ts";
 import { prosodyConfigOf } from "./config/prosody.ts";
 import { registrationYamlOf } from "./config/registration.ts";
 import { type Config, secretsOf } from "./config/schema.ts";
@@ -45,6 +52,10 @@ export async function main(argv: readonly string[]): Promise<void> {
   configured("check", "try every link of the set-up, and say what is wrong and what to do about it")
     .option("--json", "as a JSON array of { check, status, problem?, remedy?, note? }")
     .action(runCheck);
+  configured("migrate", "move all that is stored from SQLite to PostgreSQL, or go on with that")
+    .requiredOption("--to <address>", "the PostgreSQL database: postgres://USER@HOST/NAME")
+    .option("--from <file>", "sqlite:PATH; where left out, the configuration's database")
+    .action(runMigrate);
   configured("registration", "print the registration for the homeserver").action(
     ({ config }: { config: string }) => void process.stdout.write(registrationYamlOf(load(config))),
   );
@@ -109,12 +120,40 @@ async function runCheck({ config, json }: { config: string; json?: true }): Prom
   if (!isSound(results)) process.exitCode = 1;
 }
 
-async function run(file: string): Promise<void> {
+interface MigrateOptions {
+  config: string;
+  from?: string;
+  to: string;
+}
+
+async function runMigrate({ config: file, from: given, to }: MigrateOptions): Promise<void> {
   const config = load(file);
+  const from = given ?? config.database;
+  if (isPostgres(from) || databaseProblem(from) !== undefined) throw new Error("--from must be sqlite:PATH");
+  if (!isPostgres(to)) throw new Error("--to must be postgres://USER@HOST/NAME");
+  const problem = databaseProblem(to);
+  if (problem !== undefined) throw new Error(`--to ${problem}`);
+  const secrets = [...secretsOf(config), ...databaseSecrets(to)];
+  const { moveToPostgres } = await import("./store/postgres/move.ts");
+  await moveToPostgres({
+    from: sqlitePathOf(from),
+    to,
+    installation: { homeserver: config.homeserver.domain, component: config.xmpp.component },
+    now: Date.now,
+    log: createLog({ ...config.logging, now: Date.now, secrets, stream: process.stderr }),
+    tell: (line) => void process.stdout.write(`${line}\n`),
+  });
+  process.stdout.write(
+    `Now set database to the address of ${databaseName(to)} in ${file}, and start the bridge.\n`,
+  );
+}
+
+async function run(configFile: string): Promise<void> {
+  const config = load(configFile);
   const clock = (): number => Date.now();
   const log = createLog({ ...config.logging, now: clock, secrets: secretsOf(config) });
-  const database = sqlitePathOf(config.database);
-  const compiled = isAbsolute(database) ? compileCacheIn(dirname(database)) : undefined;
+  const file = isPostgres(config.database) ? "" : sqlitePathOf(config.database);
+  const compiled = isAbsolute(file) ? compileCacheIn(dirname(file)) : undefined;
   if (compiled !== undefined) enableCompileCache(compiled);
   const start = async (): Promise<Running> => {
     const { startApp } = await import("./app.ts");

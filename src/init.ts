@@ -44,7 +44,8 @@ export async function completeAnswers(given: Partial<Answers>, ask?: Ask): Promi
  * @throws Error that names each answer which cannot be used.
  */
 export function configFromAnswers(answers: Answers, freshSecret: () => string): Config {
-  const { homeserverUrl, domain, component, restUrl, host, port, adminPort, publicUrl, adminUser } = answers;
+  const { homeserverUrl, domain, component, restUrl, host, port, adminPort, publicUrl, database, adminUser } =
+    answers;
   const parsed = configSchema.safeParse({
     homeserver: { url: homeserverUrl, domain },
     appservice: {
@@ -62,7 +63,7 @@ export function configFromAnswers(answers: Answers, freshSecret: () => string): 
     listen: { host, port: Number(port) },
     admin: { host: "127.0.0.1", port: Number(adminPort), token: freshSecret() },
     publicUrl,
-    database: "sqlite:./data/causeway.db",
+    database,
     permissions: { "*": "user", ...(adminUser === "" ? {} : { [adminUser]: "admin" }) },
   });
   if (parsed.success) return parsed.data;

@@ -109,6 +109,7 @@ test("what the flags left open is asked, each with its default", async () => {
     "--host 127.0.0.1",
     "--admin-port 7001",
     "--public-url http://127.0.0.1:7000",
+    "--database sqlite:./data/causeway.db",
     "--admin-user",
   ]);
   assert.equal(answers.component, "bridge.montague.example");
@@ -131,6 +132,10 @@ const usable: Record<keyof Answers, string[]> = {
   port: ["1", "9555", "65535"],
   adminPort: ["9556"],
   publicUrl: ["https://bridge.capulet.example"],
+  database: [
+    "sqlite:./data/causeway.db",
+    "postgres://bridge:secret@db.example:5432/causeway?sslmode=require",
+  ],
   adminUser: ["", "@juliet:capulet.example", "romeo@montague.example"],
 };
 const unusable: Record<keyof Answers, [answer: string, problem: RegExp][]> = {
@@ -167,6 +172,10 @@ const unusable: Record<keyof Answers, [answer: string, problem: RegExp][]> = {
     ["9555", /another port/],
   ],
   publicUrl: [["bridge.example", /URL/]],
+  database: [
+    ["causeway.db", /sqlite:PATH/],
+    ["postgres:causeway", /postgres:\/\/USER/],
+  ],
   adminUser: [
     ["@juliet", /MXID/],
     ["a@b@c", /MXID/],

@@ -2,13 +2,14 @@
 import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import express from "express";
-import { sqlitePathOf } from "../config/load.ts";
+import { databaseName, isPostgres, sqlitePathOf } from "../config/database.ts";
 import { callbackPath, callbackUser, reachable } from "../config/prosody.ts";
 import type { Config } from "../config/schema.ts";
 import { createHttp, NoAnswerError } from "../http/client.ts";
 import { listen } from "../http/server.ts";
 import { parseUserId } from "../matrix/ids.ts";
 import { inspectDatabase } from "../store/inspect.ts";
+import { inspectPostgres } from "../store/postgres/inspect.ts";
 import { parseBareJid, parseFullJid } from "../xmpp/jid.ts";
 import { fail, type Ground, type Outcome, ok, warn } from "./check.ts";
 
@@ -40,7 +41,22 @@ export async function somebodyMayUseIt({ config: { permissions } }: Ground): Pro
   return ok(everybody ? "everybody may use the bridge, people of other servers too" : undefined);
 }
 
+async function postgresIsUsable({ homeserver, xmpp, database }: Config): Promise<Outcome> {
+  const name = databaseName(database);
+  try {
+    const installation = { homeserver: homeserver.domain, component: xmpp.component };
+    const exists = await inspectPostgres(database, installation);
+    return ok(exists ? undefined : `the first start makes the tables in ${name}`);
+  } catch (error) {
+    return fail(
+      `the database ${name} cannot be used: ${(error as Error).message}`,
+      "see that PostgreSQL runs, that address, user, password and name in `database` are right, and that the database is that user's own; docs/operators.md has the commands",
+    );
+  }
+}
+
 export async function databaseIsUsable({ config }: Ground): Promise<Outcome> {
+  if (isPostgres(config.database)) return postgresIsUsable(config);
   const path = sqlitePathOf(config.database);
   if (path === ":memory:") {
     return warn(

@@ -1,6 +1,7 @@
 /** Turns the file and the environment into a configuration, or into the list of all that is wrong with them. */
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
 import type { z } from "zod";
+import { absoluteDatabase } from "./database.ts";
 import { type Override, type Problem, readOverrides, reasonOf } from "./environment.ts";
 import { type Config, configSchema } from "./schema.ts";
 
@@ -34,17 +35,7 @@ export function loadConfig({ file, env, readFile }: Sources): Config {
   const parsed = configSchema.safeParse(overrides.reduce(withOverride, base.value));
   if (!parsed.success) problems.unshift(...parsed.error.issues.flatMap((issue) => problemsOf(issue)));
   if (!parsed.success || problems.length > 0) throw new ConfigError(file, problems);
-  return { ...parsed.data, database: absolute(parsed.data.database, file) };
-}
-
-const memory = ":memory:";
-
-/** The path in `sqlite:PATH`, or ":memory:". */
-export const sqlitePathOf = (database: string): string => database.slice("sqlite:".length);
-
-function absolute(database: string, file: string): string {
-  const path = sqlitePathOf(database);
-  return path === memory ? database : `sqlite:${resolve(dirname(file), path)}`;
+  return { ...parsed.data, database: absoluteDatabase(parsed.data.database, dirname(file)) };
 }
 
 function readBase(

@@ -1,6 +1,7 @@
 /** What `config.json` may hold: shape, checks and defaults; every key of ours beyond the design has a default. */
 import { isIP } from "node:net";
 import { z } from "zod";
+import { databaseProblem, databaseSecrets } from "./database.ts";
 import { canonicalList, levels } from "./permissions.ts";
 
 const webUrl = z
@@ -42,10 +43,8 @@ const domainLists = z
 const powerLevel = z.int().min(1).max(100);
 
 const database = z.string().superRefine((value, context) => {
-  if (/^postgres(ql)?:/.test(value)) {
-    context.addIssue("PostgreSQL is not supported in this version, which has SQLite only: use sqlite:PATH");
-  } else if (!/^sqlite:./.test(value))
-    context.addIssue("must be sqlite:PATH, such as sqlite:./data/causeway.db");
+  const problem = databaseProblem(value);
+  if (problem !== undefined) context.addIssue(problem);
 });
 
 export const configSchema = z.strictObject({
@@ -195,7 +194,8 @@ export function secretsOf({
   appservice,
   xmpp,
   admin,
-}: Pick<Config, "appservice" | "xmpp" | "admin">): string[] {
+  database,
+}: Pick<Config, "appservice" | "xmpp" | "admin" | "database">): string[] {
   const { restAuth, callbackSecret } = xmpp;
   const basic = (user: string, password: string) => Buffer.from(`${user}:${password}`).toString("base64");
   const ofRest =
@@ -211,6 +211,7 @@ export function secretsOf({
     basic("prosody", callbackSecret),
     ...ofRest,
     ...(admin.token === undefined ? [] : [admin.token]),
+    ...databaseSecrets(database),
   ];
 }
 

@@ -20,6 +20,7 @@ export interface Answers {
   port: string;
   adminPort: string;
   publicUrl: string;
+  database: string;
   /** An MXID or JID, or empty. */
   adminUser: string;
 }
@@ -34,7 +35,7 @@ export interface Question {
   check: (answer: string, known: Partial<Answers>) => string | undefined;
 }
 
-const { homeserver, xmpp, publicUrl } = configSchema.shape;
+const { homeserver, xmpp, publicUrl, database } = configSchema.shape;
 
 const by =
   (schema: z.ZodType) =>
@@ -120,6 +121,12 @@ export const questions: Record<keyof Answers, Question> = {
     message: "Under which URL do others reach it (https, where there is a reverse proxy)?",
     fallback: ({ host = "127.0.0.1", port = "9555" }) => `http://${reachable(host)}:${port}`,
     check: by(publicUrl),
+  },
+  database: {
+    flag: "--database <address>",
+    message: "Which database (sqlite:PATH, or postgres://USER:PASSWORD@HOST/NAME)?",
+    fallback: () => "sqlite:./data/causeway.db",
+    check: by(database),
   },
   adminUser: {
     flag: "--admin-user <address>",

@@ -1,5 +1,6 @@
 /** What Prometheus is told: its text format 0.0.4 and naming conventions; no label names a room or a person. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Cluster } from "../cluster/cluster.ts";
 import type { Counts } from "../store/overview-records.ts";
 
 export type Direction = "to_matrix" | "to_xmpp";
@@ -44,6 +45,7 @@ export interface MetricsDeps {
   readings(): Promise<Readings>;
   lanes(): Lanes;
   iqsOutstanding(): number;
+  cluster: Pick<Cluster, "isLead" | "processes">;
 }
 
 export interface Metrics {
@@ -106,6 +108,8 @@ export function createMetrics(deps: MetricsDeps): Metrics {
   const ready = gauge("ready", "Whether the part is well.", "part");
   const lanes = gauge("lanes", "Lanes with something to do.", "state");
   const iqs = gauge("iqs_outstanding", "IQs of the bridge that are not answered yet.");
+  const lead = gauge("lead", "Whether this process leads, which one does at a time.");
+  const processes = gauge("processes", "Processes that run the bridge together.");
   const linkedRooms = gauge("linked_rooms", "XMPP rooms that are linked.", "mode");
   const plain: [Gauge, (readings: Readings) => number][] = [
     [gauge("queued_jobs", "Jobs that are accepted and not over."), ({ queued }) => queued],
@@ -136,8 +140,13 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     for (const part of deps.parts) ready.set({ part }, part in problems ? 0 : 1);
     for (const [state, count] of Object.entries(deps.lanes())) lanes.set({ state }, count);
     iqs.set(deps.iqsOutstanding());
+    lead.set(deps.cluster.isLead() ? 1 : 0);
     // A database that fails is no reason to say nothing; not a number says that it is not known.
-    const readings = await deps.readings().catch(() => undefined);
+    const [readings, running] = await Promise.all([
+      deps.readings().catch(() => undefined),
+      deps.cluster.processes().catch(() => undefined),
+    ]);
+    processes.set(running?.length ?? Number.NaN);
     for (const [one, read] of plain) one.set(readings ? read(readings) : Number.NaN);
     linkedRooms.set({ mode: "puppets" }, readings?.puppetRooms ?? Number.NaN);
     linkedRooms.set({ mode: "relay" }, readings?.relayedRooms ?? Number.NaN);

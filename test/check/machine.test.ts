@@ -4,9 +4,13 @@ import { chmodSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { type TestContext, test } from "node:test";
+import { suite, type TestContext, test } from "node:test";
+import { openPostgresStore } from "../../src/store/postgres/postgres.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
 import { freePort } from "../servers/free-port.ts";
+import { createLogLines } from "../support/log-lines.ts";
+import { newDatabase, postgresMissing } from "../support/postgres.ts";
+import { query } from "../support/postgres-server.ts";
 import { findings, setUp, skipped } from "./set-up.ts";
 
 /** Something else that has the port. */
@@ -124,6 +128,90 @@ test("an existing database that can be written passes, and a folder that is not 
   const database = (await setup.check()).find(({ check }) => check === "database");
   assert.deepEqual(database, { check: "database", status: "ok" });
 });
+
+suite("a database on PostgreSQL", { skip: postgresMissing() ?? false }, () => {
+  const mend =
+    "To mend: see that PostgreSQL runs, that address, user, password and name in `database` are right, and that the database is that user's own; docs/operators.md has the commands";
+
+  test("passes before its first start and after it", async (t) => {
+    const setup = await setUp(t);
+    const database = await newDatabase(t);
+    assert.ok("url" in database);
+    setup.configure({ database: database.url });
+    assert.deepEqual(findings(await setup.check()), []);
+    const found = async () => (await setup.check()).find(({ check }) => check === "database");
+    const { host, pathname } = new URL(database.url);
+    const note = `the first start makes the tables in postgres://${host}${pathname}`;
+    assert.deepEqual(await found(), { check: "database", status: "ok", note });
+    await openOn(database.url, setup.prosody.component);
+    assert.deepEqual(await found(), { check: "database", status: "ok" });
+  });
+
+  test("is told where it is not there, not reached, somebody else's, read-only or another user's", async (t) => {
+    const setup = await setUp(t);
+    const database = await newDatabase(t);
+    assert.ok("url" in database);
+    const told = async (url: string): Promise<string> => {
+      setup.configure({ database: url });
+      const [line = ""] = findings(await setup.check());
+      assert.ok(line.endsWith(mend), line);
+      return line.slice(line.indexOf(" cannot be used: ") + " cannot be used: ".length, -mend.length - 2);
+    };
+    const nowhere = new URL(database.url);
+    nowhere.port = String(await freePort());
+    nowhere.password = "Rosaline";
+    assert.equal(
+      await told(nowhere.href),
+      `the database is away: connect ECONNREFUSED ${nowhere.hostname}:${nowhere.port}`,
+    );
+    const missing = new URL(database.url);
+    missing.pathname = "/rosaline";
+    assert.equal(await told(missing.href), 'the database is away: database "rosaline" does not exist');
+    const latin = new URL(database.url);
+    latin.pathname = `${latin.pathname}_latin`;
+    const name = latin.pathname.slice(1);
+    await query(
+      database.url,
+      `create database ${name} encoding 'LATIN1' locale_provider libc locale 'C' template template0`,
+    );
+    assert.match(
+      await told(latin.href),
+      /^the database is in LATIN1: make one with `createdb --encoding=UTF8/,
+    );
+    await query(database.url, `drop database ${name}`);
+    const reading = new URL(database.url);
+    reading.searchParams.set("options", "-c default_transaction_read_only=on");
+    assert.match(await told(reading.href), /^the database is read-only: let /);
+    await query(database.url, "drop role if exists mercutio");
+    await query(database.url, "create role mercutio login");
+    const another = new URL(database.url);
+    another.username = "mercutio";
+    assert.match(
+      await told(another.href),
+      /^the user mercutio may not create tables and schemas in it: alter /,
+    );
+    await query(database.url, "drop role mercutio");
+    await openOn(database.url, "another.example");
+    assert.match(
+      await told(database.url),
+      /^the database belongs to another installation, the bridge of hs\.test/,
+    );
+    await query(database.url, "insert into migrations (version, name) values (9000, 'tomorrow')");
+    assert.match(
+      await told(database.url),
+      /^the database has schema 9000 \(tomorrow\), which a newer version/,
+    );
+  });
+});
+
+/** As a first start leaves it. */
+async function openOn(url: string, component: string): Promise<void> {
+  const { store } = await openPostgresStore({
+    ...{ url, now: Date.now, log: createLogLines().log },
+    installation: { homeserver: "hs.test", component },
+  });
+  await store.close();
+}
 
 test("a port that another program has is told, for listen and admin", async (t) => {
   const setup = await setUp(t);

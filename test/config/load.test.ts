@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ConfigError, loadConfig, sqlitePathOf } from "../../src/config/load.ts";
+import { databaseName, databaseSecrets, sqlitePathOf } from "../../src/config/database.ts";
+import { ConfigError, loadConfig } from "../../src/config/load.ts";
+import { secretsOf } from "../../src/config/schema.ts";
 import { sample } from "./sample.ts";
 
 function load(content: unknown, env: Record<string, string> = {}, files: Record<string, string> = {}) {
@@ -199,13 +201,49 @@ test("a variable and its file together are refused", () => {
   );
 });
 
-test("a PostgreSQL address is refused by saying that this version has SQLite only", () => {
-  assert.deepEqual(problemsOf({ ...sample, database: "postgres://db/causeway" }), {
-    database: "PostgreSQL is not supported in this version, which has SQLite only: use sqlite:PATH",
-  });
-  assert.deepEqual(problemsOf({ ...sample, database: "sqlite:" }), {
-    database: "must be sqlite:PATH, such as sqlite:./data/causeway.db",
-  });
+test("a database is a file of SQLite or an address of PostgreSQL, and anything else is refused", () => {
+  for (const database of [
+    "postgres://db/causeway",
+    "postgresql://bridge:O%20Romeo@db.example:5433/causeway?sslmode=verify-full",
+    "postgres://bridge@/causeway?host=/run/postgresql",
+    "postgres:///causeway",
+  ]) {
+    assert.equal(load({ ...sample, database }).database, database);
+  }
+  const either = "must be sqlite:PATH, such as sqlite:./data/causeway.db, or postgres://USER@HOST/NAME";
+  for (const database of ["sqlite:", "./data/causeway.db", "mysql://db/causeway", ""])
+    assert.deepEqual(problemsOf({ ...sample, database }), { database: either });
+  const address =
+    "must be a URL such as postgres://USER:PASSWORD@HOST:5432/NAME; in user and password, characters such as / ? # @ % have to be percent-encoded";
+  for (const database of [
+    "postgres:causeway",
+    "postgres://bridge:a/b@db/causeway",
+    "postgres://bridge:1#b@db/causeway",
+    "postgres://bridge:100%@db/causeway",
+    "postgres://db:port/causeway",
+  ]) {
+    assert.deepEqual(problemsOf({ ...sample, database }), { database: address });
+  }
+});
+
+test("the password of the database is a secret in each form, and its name shows none", () => {
+  const forms = (database: string) => [databaseSecrets(database), databaseName(database)];
+  assert.deepEqual(forms("postgres://bridge:O%20Romeo%21ü@db:5433/causeway?sslmode=require"), [
+    ["O%20Romeo%21ü", "O%20Romeo%21%C3%BC", "O Romeo!ü"],
+    "postgres://db:5433/causeway",
+  ]);
+  assert.deepEqual(forms("postgres://bridge:secret@/causeway?host=/run"), [
+    ["secret"],
+    "postgres://localhost/causeway",
+  ]);
+  assert.deepEqual(forms("postgres://db/causeway?user=bridge&password=Verona"), [
+    ["Verona"],
+    "postgres://db/causeway",
+  ]);
+  assert.deepEqual(forms("postgres://bridge@db/causeway"), [[], "postgres://db/causeway"]);
+  assert.deepEqual(forms("sqlite:/a:b@c.db"), [[], "/a:b@c.db"]);
+  const config = load({ ...sample, database: "postgres://bridge:Capulets@db/causeway" });
+  assert.ok(secretsOf(config).includes("Capulets"));
 });
 
 test("an absolute path and the memory stay where they are", () => {

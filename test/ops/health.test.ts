@@ -21,6 +21,17 @@ test("readiness names what is wrong, liveness does not care, anything else is no
     503,
     '{"status":"not ready","problems":{"homeserver":"refuses our token","prosody":"not reached"}}',
   ]);
+  assert.deepEqual(await get("/health/ready?part=database"), [200, '{"status":"ready"}']);
+  assert.deepEqual(await get("/health/ready?part=prosody"), [
+    503,
+    '{"status":"not ready","problems":{"prosody":"not reached"}}',
+  ]);
+  health.set("process", "it is starting");
+  assert.deepEqual(await get("/health/ready?part=database"), [
+    503,
+    '{"status":"not ready","problems":{"process":"it is starting"}}',
+  ]);
+  health.set("process", undefined);
   assert.deepEqual(await get("/health/live"), [200, '{"status":"live"}']);
   health.set("homeserver", undefined);
   assert.deepEqual(health.problems(), { prosody: "not reached" });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createAlone } from "../../src/cluster/alone.ts";
 import { createMetrics, type MetricsDeps, type Readings } from "../../src/ops/metrics.ts";
 import { parseExposition } from "./exposition.ts";
 
@@ -25,6 +26,7 @@ const make = (deps: Partial<MetricsDeps> = {}) =>
     readings: async () => readings,
     lanes: () => ({ working: 1, queued: 2, retrying: 3 }),
     iqsOutstanding: () => 4,
+    cluster: createAlone({ version: "1.2.3", now: () => 0 }),
     ...deps,
   });
 
@@ -111,6 +113,8 @@ test("what is looked up is there with its units", async () => {
     'causeway_lanes{state="queued"}': 2,
     'causeway_lanes{state="retrying"}': 3,
     causeway_iqs_outstanding: 4,
+    causeway_lead: 1,
+    causeway_processes: 1,
     'causeway_linked_rooms{mode="puppets"}': 2,
     'causeway_linked_rooms{mode="relay"}': 1,
     causeway_queued_jobs: 3,

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parse } from "yaml";
+import { createAlone } from "../../src/cluster/alone.ts";
 import { createMetrics } from "../../src/ops/metrics.ts";
 import { parseExposition } from "./exposition.ts";
 
@@ -14,6 +15,7 @@ const exposition = (): Promise<string> =>
     readings: () => Promise.reject(new Error("not needed")),
     lanes: () => ({ working: 0, queued: 0, retrying: 0 }),
     iqsOutstanding: () => 0,
+    cluster: createAlone({ version: "1.2.3", now: () => 0 }),
   }).text();
 
 const docs = new URL("../../docs/", import.meta.url);

@@ -96,12 +96,27 @@ const numbers = ({ lanes, counts }: Report): Html => {
 </li>`;
 };
 
+const isShared = ({ processes }: Report): boolean => processes.length > 1;
+
 const traffic = (report: Report): Html => html`<section aria-labelledby="traffic">
 <h2 id="traffic">Messages</h2>
+${isShared(report) && html`<p class="quiet">Rates and lanes are those of the process ${report.process}; what waits is counted for all.</p>`}
 <ul class="tiles">
 ${rates("Matrix → XMPP", report.throughput.to_xmpp)}
 ${rates("XMPP → Matrix", report.throughput.to_matrix)}
 ${numbers(report)}
+</ul>
+</section>`;
+
+const processes = (report: Report): Html => html`<section aria-labelledby="processes">
+<h2 id="processes">Processes</h2>
+<ul class="rows">
+${report.processes.map(
+  ({ id, host, version, startedAt, isLead, report: own }) => html`<li data-key="${id}">
+<p class="name">${id}${isLead && " – leads"}${id === report.process && ", shows this page"}</p>
+<p class="quiet">${host}, version ${version}, up for ${durationOf(report.at - startedAt)}. Lanes: ${own.working ?? 0} at work, ${own.queued ?? 0} queued, ${own.retrying ?? 0} to try again. In the last minute: ${own.toXmpp ?? 0} to XMPP, ${own.toMatrix ?? 0} to Matrix.</p>
+</li>`,
+)}
 </ul>
 </section>`;
 
@@ -196,6 +211,7 @@ export const statusPage = (report: Report, formKey: string | undefined): string 
 ${head(report.problems)}
 ${health(report.parts, report.problems)}
 ${traffic(report)}
+${isShared(report) && processes(report)}
 ${parked(report, formKey)}
 ${waiting(report, formKey)}
 ${rooms(report)}

@@ -100,7 +100,8 @@ export function statusRoutes(deps: StatusDeps): Router {
         return front(res, 403, "This form is of another session: open the page anew.");
       }
       const id = Number(form.get("id") ?? 0);
-      if (await act(id)) log.info("an operator pressed a button of the status page", { button: name, id });
+      if (Number.isSafeInteger(id) && (await act(id)))
+        log.info("an operator pressed a button of the status page", { button: name, id });
       res.redirect(303, "/status");
     });
   };
