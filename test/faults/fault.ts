@@ -12,6 +12,8 @@ export interface Fault {
   name: string;
   /** Needs the real servers. */
   real?: boolean;
+  /** Takes all that the machine has, as real servers do. */
+  alone?: boolean;
   /** Why it cannot be done here. */
   impossible?: () => string | undefined;
   run(context: FaultContext): Promise<Outcome>;

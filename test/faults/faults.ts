@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { serversMissing } from "../servers/location.ts";
 import { absenceFaults } from "./absence-faults.ts";
+import { clusterFaults } from "./cluster-faults.ts";
 import type { Fault } from "./fault.ts";
 import { kills } from "./kills.ts";
 import { machineFaults } from "./machine-faults.ts";
@@ -35,6 +36,7 @@ const faults: Fault[] = [
   ...absenceFaults,
   ...overloadFaults,
   ...realFaults,
+  ...clusterFaults,
 ];
 
 const options = {
@@ -45,7 +47,7 @@ const options = {
   help: { type: "boolean", short: "h" },
 } as const;
 
-/** Most faults wait more than they work; real servers take all that there is. */
+/** Most faults wait more than they work; the others take all that there is. */
 const atOnce = 2;
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -90,10 +92,11 @@ async function main(given: string[]): Promise<number> {
     }
   };
   for (let round = 0; round === 0 || performance.now() < end; round += 1) {
-    const queue = chosen.filter(({ real }) => !real);
+    const mayShare = ({ real, alone }: Fault): boolean => !real && !alone;
+    const queue = chosen.filter(mayShare);
     await Promise.all(Array.from({ length: atOnce }, () => oneByOne(queue, round)));
     await oneByOne(
-      chosen.filter(({ real }) => real),
+      chosen.filter((fault) => !mayShare(fault)),
       round,
     );
   }

@@ -12,6 +12,8 @@ export interface TrafficDeps {
   random: Random;
   /** How many pairs there are from the beginning. */
   conversations: number;
+  /** How often somebody writes to a person whom they have not written to before. */
+  newcomers?: number;
 }
 
 interface Conversation {
@@ -38,7 +40,13 @@ const repliedTo = (content: Record<string, unknown>): string | undefined => {
   return relation?.["m.in_reply_to"]?.event_id;
 };
 
-export function createTraffic({ homeserver, prosody, random, conversations }: TrafficDeps) {
+export function createTraffic({
+  homeserver,
+  prosody,
+  random,
+  conversations,
+  newcomers: share = 0.01,
+}: TrafficDeps) {
   const all: Conversation[] = [];
   const underWay = new Set<Promise<void>>();
   /** What Prosody has handed over, or given back. */
@@ -115,7 +123,7 @@ export function createTraffic({ homeserver, prosody, random, conversations }: Tr
 
   const one = (): void => {
     // Now and then two people meet who have not written to each other before.
-    const conversation = newcomers && random.chance(0.01) ? meet() : random.pick(all);
+    const conversation = newcomers && random.chance(share) ? meet() : random.pick(all);
     if (random.chance(0.5) && toXmpp(conversation)) return;
     if (mayWriteBack(conversation)) toMatrix(conversation);
     else toXmpp(conversation);

@@ -7,6 +7,7 @@ import { prosodyConfigOf } from "../../src/config/prosody.ts";
 import { registrationYamlOf } from "../../src/config/registration.ts";
 import type { Config } from "../../src/config/schema.ts";
 import { completeAnswers, configFromAnswers, filesOf, writeFiles } from "../../src/init.ts";
+import { createTestDatabase } from "../support/database.ts";
 import { type BridgeProcess, createBridgeProcess } from "./bridge-process.ts";
 import { freePort } from "./free-port.ts";
 import { createMatrixUser, type MatrixUser } from "./matrix-user.ts";
@@ -53,7 +54,9 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     port: String(port),
     adminPort: String(adminPort),
   });
-  const config = adjust(configFromAnswers(answers, () => randomBytes(32).toString("hex")));
+  const initial = configFromAnswers(answers, () => randomBytes(32).toString("hex"));
+  const database = await createTestDatabase(folder);
+  const config = adjust({ ...initial, database: database.address });
   writeFiles(folder, filesOf(config), false);
 
   const bridge = createBridgeProcess({
@@ -75,7 +78,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   const stop = async (): Promise<void> => {
     await Promise.allSettled(users.map((user) => user.stop()));
     await bridge.stop();
-    await Promise.all([synapse?.stop(), prosody?.stop()]);
+    await Promise.all([synapse?.stop(), prosody?.stop(), database.drop()]);
     if (process.env.E2E_KEEP !== "1") rmSync(folder, { recursive: true, force: true });
   };
   const failed = started.find((result) => result.status === "rejected");

@@ -20,12 +20,16 @@ type ConfigInput = z.input<typeof configSchema>;
 export interface BridgeOptions {
   homeserver: FakeHomeserver;
   prosody: FakeProsody;
-  /** A file that outlives the bridge; in memory where it is left out. */
+  /** As in the configuration; SQLite in memory where it is left out. */
   database?: string;
   /** Takes the place of whole sections of the configuration. */
   config?: Partial<ConfigInput>;
   /** Unix time in milliseconds. */
   clock?: () => number;
+  /** Where its log goes, too: several processes of one bridge may share it. */
+  log?: string[];
+  /** Another process runs already: all comes to that one until this one listens. */
+  isFurther?: boolean;
 }
 
 /** A folder of its own, and how to be rid of it. */
@@ -50,7 +54,7 @@ async function configFor({ homeserver, prosody, database, config }: BridgeOption
     listen: { host: "127.0.0.1", port },
     admin: { host: "127.0.0.1", port: adminPort },
     publicUrl: url,
-    database: `sqlite:${database ?? ":memory:"}`,
+    database: database ?? "sqlite::memory:",
     permissions: { "*": "user" },
     ...config,
   };
@@ -66,7 +70,7 @@ const isReady = (adminUrl: string): Promise<boolean> =>
 export async function startBridge(options: BridgeOptions) {
   const input = await configFor(options);
   const config = configSchema.parse(input);
-  const lines: string[] = [];
+  const lines = options.log ?? [];
   const stream = new Writable({
     write(chunk, _encoding, done) {
       lines.push(String(chunk).trimEnd());
@@ -76,9 +80,13 @@ export async function startBridge(options: BridgeOptions) {
   const clock = options.clock ?? Date.now;
   const log = createLog({ level: "debug", format: "text", now: clock, secrets: secretsOf(config), stream });
   const url = input.publicUrl;
-  options.homeserver.connect(url);
-  options.prosody.connect(url);
+  const connect = (): void => {
+    options.homeserver.connect(url);
+    options.prosody.connect(url);
+  };
+  if (!options.isFurther) connect();
   const app = await startApp({ config, log, clock });
+  if (options.isFurther) connect();
   const adminUrl = `http://127.0.0.1:${app.adminPort}`;
   return {
     url,
@@ -99,7 +107,7 @@ const exitOf = async (child: ChildProcess): Promise<number | NodeJS.Signals> => 
 
 /** `causeway run` as a process of its own. Resolves once it answers on the admin port. */
 export async function startBridgeProcess(options: BridgeOptions & { folder: string }) {
-  const input = await configFor({ database: join(options.folder, "causeway.db"), ...options });
+  const input = await configFor(options);
   const file = join(options.folder, "config.json");
   writeFileSync(file, JSON.stringify(input), { mode: 0o600 });
   const url = input.publicUrl;

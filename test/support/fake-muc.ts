@@ -18,6 +18,8 @@ export interface FakeMucOptions {
   features?: string[];
   /** Who may not come in, by bare JID, and the condition that tells them, with the address behind it if there is one. */
   refuse?: Record<string, string>;
+  /** Told of what comes back from the bridge with an error, or for want of it. */
+  onBounce?: (stanza: Element) => void;
 }
 
 export type FakeMuc = ReturnType<typeof createFakeMuc>;

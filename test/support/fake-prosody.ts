@@ -234,8 +234,11 @@ export async function startFakeProsody(options: ProsodyOptions = {}) {
 
   /** A room of the service beside it. The stanzas for one occupant come in order, those for the bridge on connections of their own. */
   const openMuc = (local: string, mucOptions: FakeMucOptions = {}): FakeMuc => {
+    const hand = async (stanza: Element): Promise<void> => {
+      if ((await deliver(stanza))?.attrs.type === "error") mucOptions.onBounce?.(stanza);
+    };
     const muc = createFakeMuc(`${local}@${mucDomain}`, mucOptions, (stanza) => {
-      if (domainOf(stanza.attrs.to as Jid) === component) void deliver(stanza);
+      if (domainOf(stanza.attrs.to as Jid) === component) void hand(stanza);
       else receive(stanza);
     });
     mucs.set(muc.jid, muc);
