@@ -5,6 +5,7 @@ import { step } from "../scripts/progress.mjs";
 import { serversMissing } from "../test/servers/location.ts";
 import { latency } from "./lines/latency.ts";
 import { memory } from "./lines/memory.ts";
+import { processes } from "./lines/processes.ts";
 import { size } from "./lines/size.ts";
 import { slowHomeserver } from "./lines/slow-homeserver.ts";
 import { slowRoom } from "./lines/slow-room.ts";
@@ -22,6 +23,7 @@ const groups: Record<string, (meter: Meter) => Promise<Line[]>> = {
   "slow-homeserver": slowHomeserver,
   "slow-room": slowRoom,
   size,
+  processes,
 };
 
 const usage = `Usage: npm run bench [-- --only WORDS] [--messages N] [--write]

@@ -5,6 +5,8 @@ import { conversationOf, julietOf, roomOf } from "./people.ts";
 export interface StubHomeserver {
   /** Sends one transaction and resolves once the bridge has taken it. */
   transaction(messages: readonly { conversation: number; text: string }[]): Promise<void>;
+  /** From now on each transaction goes to the next of these processes of the bridge, as a balancer sends them. */
+  share(ports: readonly number[]): void;
   /** The room is there, made by that ghost. */
   know(ghost: string, conversation: number): void;
   /** Milliseconds until a message is answered, by conversation; from now on. */
@@ -27,10 +29,8 @@ export async function startStubHomeserver(deps: StubDeps): Promise<StubHomeserve
   const { port, bridgePort, hsToken, domain, onText } = deps;
   const headers = { authorization: `Bearer ${hsToken}`, "content-type": "application/json" };
   // Synapse holds one connection to an application service and sends one transaction at a time.
-  const [transactions, pings] = [
-    createLeanClient(bridgePort, headers),
-    createLeanClient(bridgePort, headers),
-  ];
+  let transactions = [createLeanClient(bridgePort, headers)];
+  const pings = createLeanClient(bridgePort, headers);
   const rooms = new Map<string, string[]>();
   let [events, sent] = [0, 0];
   let delayOf: (conversation: number) => number = () => 0;
@@ -99,11 +99,16 @@ export async function startStubHomeserver(deps: StubDeps): Promise<StubHomeserve
 
   return {
     know,
-    transaction: (messages) =>
-      callBridge(
-        transactions,
+    share(ports) {
+      for (const client of transactions) client.close();
+      transactions = ports.map((one) => createLeanClient(one, headers));
+    },
+    transaction: (messages) => {
+      sent += 1;
+      return callBridge(
+        transactions[sent % transactions.length] ?? pings,
         "PUT",
-        `/_matrix/app/v1/transactions/${Date.now()}-${++sent}`,
+        `/_matrix/app/v1/transactions/${Date.now()}-${sent}`,
         JSON.stringify({
           events: messages.map(({ conversation, text }) => ({
             type: "m.room.message",
@@ -114,13 +119,14 @@ export async function startStubHomeserver(deps: StubDeps): Promise<StubHomeserve
             content: { msgtype: "m.text", body: text },
           })),
         }),
-      ),
+      );
+    },
     slow(given) {
       [delayOf, delays, delayed] = [given, 0, 0];
     },
     meanDelay: () => delays / delayed,
     stop() {
-      transactions.close();
+      for (const client of transactions) client.close();
       pings.close();
       server.stop();
     },
