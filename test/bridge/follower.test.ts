@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
+import { setImmediate as tick } from "node:timers/promises";
 import { createFollower } from "../../src/bridge/follower.ts";
 import { createPlainlyDirect } from "../../src/bridge/plainly-direct.ts";
 import { createAddresses } from "../../src/mapping/addresses.ts";
@@ -218,6 +219,9 @@ test("what a sender says is passed on in order: what comes while the process tha
   const others = [say(), say(), say()];
   assert.equal(follower.isBehind(message({ from: `${muc}/Juliet` })), true);
   assert.equal(follower.isBehind(message({})), false);
+  // Longer than it takes to see what they are.
+  for (let turn = 0; turn < 40; turn += 1) await tick();
+  assert.equal(asked.length, 1);
   asked[0]?.[1]([{}]);
   assert.equal(await first, undefined);
   await waitFor(() => asked.length === 2, "the others to be passed on");
