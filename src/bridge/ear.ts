@@ -1,16 +1,21 @@
 /**
  * Which process takes what Prosody hands over: one at a time, and another one only when the one before has stored what it
  * had. Prosody sends on without waiting for answers, so that two processes could store one sender's messages in any order.
+ *
+ * A process asks all others for its turn and begins when each has yielded; of two that want it at the same time whoever
+ * has waited longer goes first (the algorithm of Ricart and Agrawala, 1981). It then begins what came before anything
+ * that waits elsewhere.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Answer, Cluster } from "../cluster/cluster.ts";
 import type { Log } from "../ops/log.ts";
 
 export interface EarDeps {
-  cluster: Pick<Cluster, "processes" | "self" | "tell">;
+  cluster: Pick<Cluster, "others" | "self" | "tell">;
   /** Unix time in milliseconds. */
   now: () => number;
   log: Log;
+  times?: typeof usual;
 }
 
 export interface Ear {
@@ -25,101 +30,192 @@ export interface Ear {
 /** What the process that wants the turn tells the others. */
 interface Wish {
   by: string;
+  /** Names it among those of this process: what is said of an earlier one says nothing of this one. */
+  number: number;
   since: number;
 }
 
-/** Longer than storing takes while the database or the process that leads is away; who has died is not waited for. */
-const patienceMs = 15_000;
-const lookEveryMs = 250;
+/** What each of them answers. */
+interface Yield {
+  by: string;
+  number: number;
+  /** When the first came of what waits there itself. */
+  next?: number | undefined;
+}
 
-export function createEar({ cluster, now, log }: EarDeps): Ear {
-  /** All that has come here and is not over, and what of it has been begun. */
-  const here = new Set<Promise<unknown>>();
-  const underWay = new Set<Promise<unknown>>();
-  /** Counted up whenever another process takes the turn. */
-  let lost = 0;
-  let doubts = 0;
+/** A wish of this process, until it is fulfilled or given up. */
+interface Turn extends Wish {
+  asked: Set<string>;
+  /** Who of them has not yielded. */
+  waitedFor: Set<string>;
+  /** What came later waits for the next turn, since others have something that came before it. */
+  until: number;
+  over: PromiseWithResolvers<void>;
+}
+
+interface Waiting {
+  cameAt: number;
+  begin(): void;
+  refuse(error: unknown): void;
+}
+
+/** In milliseconds. */
+const usual = {
+  /** Longer than storing takes while the database or the process that leads is away; who has died is not waited for. */
+  patience: 15_000,
+  /** How often it is looked who has died. */
+  look: 250,
+  /** How often whoever has not yielded is told again: a crash of the database loses what was told. */
+  tellAgain: 1000,
+  /** What has reached this machine by the time of another's wish reaches this process first. */
+  settle: 20,
+  /** What comes within it is begun together, where processes have to keep up that are given stanzas in turns. */
+  together: 100,
+};
+/** So many turns in a row are cut short for the sake of order; no balancer changes its mind as often in so short a time. */
+const mostShortTurns = 10;
+
+const isBefore = (one: Wish, other: Wish): boolean =>
+  one.since < other.since || (one.since === other.since && one.by < other.by);
+
+export function createEar({ cluster, now, log, times = usual }: EarDeps): Ear {
+  const { self } = cluster;
+  /** What is begun as it comes, or waits for the next turn. */
   let isOurs = false;
-  let taking: Promise<void> | undefined;
-  /** When the first came of what waits here. */
-  let since = 0;
-  /** Whether the others know that this process wants it. */
-  let hasAsked = false;
-  /** Processes that may have something under way, and what to do when one of them has not. */
-  const waitedFor = new Set<string>();
-  let onYielded = (): void => undefined;
+  const waiting: Waiting[] = [];
+  const underWay = new Set<Promise<unknown>>();
+  let asking: Turn | undefined;
+  let isTakingTurns = false;
+  let wishes = 0;
+  let shortTurns = 0;
+  let doubts = 0;
+  /** Of all wishes that this process has heard of. */
+  let newest = 0;
+  let wake = (): void => undefined;
 
-  const others = async (): Promise<string[]> =>
-    (await cluster.processes()).flatMap(({ id }) => (id === cluster.self ? [] : [id]));
-
-  const take = async (): Promise<void> => {
-    const [lostBefore, doubtsBefore] = [lost, doubts];
-    for (const id of await others()) waitedFor.add(id);
-    hasAsked = true;
-    if (waitedFor.size > 0) await cluster.tell("others", "earTaken", { by: cluster.self, since });
-    const until = performance.now() + patienceMs;
-    while (waitedFor.size > 0 && doubts === doubtsBefore && performance.now() < until) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      onYielded = resolve;
-      await Promise.race([promise, sleep(lookEveryMs, undefined, { ref: false })]);
-      const alive = new Set(await others());
+  /** Resolves when all have, or it is time to see who is left. */
+  const someYield = (): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, times.look).unref();
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  const tell = (id: string, { by, number, since }: Wish): Promise<void> =>
+    cluster.tell(id, "earTaken", { by, number, since } satisfies Wish);
+  const allYield = async (turn: Turn, isDoubted: () => boolean): Promise<void> => {
+    const { waitedFor } = turn;
+    const until = performance.now() + times.patience;
+    let tellAt = 0;
+    while (waitedFor.size > 0 && !isDoubted() && performance.now() < until) {
+      const woken = someYield();
+      if (performance.now() >= tellAt) {
+        tellAt = performance.now() + times.tellAgain;
+        await Promise.all([...waitedFor].map((id) => tell(id, turn)));
+      }
+      await woken;
+      const alive = new Set(waitedFor.size > 0 ? await cluster.others() : []);
       for (const id of waitedFor) if (!alive.has(id)) waitedFor.delete(id);
     }
-    if (doubts !== doubtsBefore) throw new Error("the database was away, so nobody knows whose turn it is");
+    if (isDoubted()) throw new Error("the database was away, so nobody knows whose turn it is");
     if (waitedFor.size > 0)
       log.warn("another process has stanzas of Prosody still, and is waited for no longer");
-    isOurs = lost === lostBefore;
   };
 
-  const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (!isOurs) {
-      if (!taking) since = now();
-      taking ??= take().finally(() => {
-        taking = undefined;
-        hasAsked = false;
-        waitedFor.clear();
-      });
-      await taking;
+  const takeTurn = async (cameAt: number): Promise<void> => {
+    const before = doubts;
+    // Whoever is not among them yet will have to ask this process.
+    const others = await cluster.others();
+    wishes += 1;
+    // What was yielded to before this process wished for anything goes first.
+    const since = Math.max(cameAt, newest + 1);
+    const [asked, waitedFor] = [new Set(others), new Set(others)];
+    const over = Promise.withResolvers<void>();
+    const turn = { by: self, number: wishes, since, asked, waitedFor, until: Number.POSITIVE_INFINITY, over };
+    asking = turn;
+    try {
+      await allYield(turn, () => doubts !== before);
+      isOurs = turn.until === Number.POSITIVE_INFINITY;
+      if (turn.until < cameAt) {
+        // Somebody has yielded who had waited longer, and is going to wish for it.
+        newest = Math.max(newest, since + 1);
+        return;
+      }
+      shortTurns = isOurs ? 0 : shortTurns + 1;
+      const until = Math.max(turn.until, shortTurns > mostShortTurns ? cameAt + times.together : 0);
+      const later = waiting.findIndex((one) => one.cameAt > until);
+      for (const one of waiting.splice(0, later < 0 ? waiting.length : later)) one.begin();
+    } finally {
+      asking = undefined;
+      over.resolve();
     }
-    return within(underWay, work());
+  };
+  const refuse = (error: unknown): void => {
+    for (const one of waiting.splice(0)) one.refuse(error);
+  };
+  const takeTurns = async (): Promise<void> => {
+    isTakingTurns = true;
+    for (let first = waiting[0]; first; first = waiting[0]) await takeTurn(first.cameAt).catch(refuse);
+    isTakingTurns = false;
   };
 
-  const lose = (): void => {
-    lost += 1;
+  const begin = async <T>(work: () => Promise<T>): Promise<T> => {
+    const done = work();
+    underWay.add(done);
+    try {
+      return await done;
+    } finally {
+      underWay.delete(done);
+    }
+  };
+
+  const yieldTo = async (wish: Wish): Promise<void> => {
+    await sleep(times.settle, undefined, { ref: false });
     isOurs = false;
+    newest = Math.max(newest, wish.since);
+    const turn = asking;
+    if (turn && isBefore(turn, wish)) {
+      turn.until = Math.min(turn.until, wish.since);
+      await turn.over.promise;
+    } else if (turn && !turn.asked.has(wish.by)) {
+      // It came too late to be asked, and goes first all the same: else three could wait in a circle.
+      turn.asked.add(wish.by);
+      turn.waitedFor.add(wish.by);
+      await tell(wish.by, turn);
+    }
+    await Promise.allSettled(underWay);
+    const answer: Yield = { by: self, number: wish.number, next: waiting[0]?.cameAt };
+    await cluster.tell(wish.by, "earYielded", answer);
   };
 
   return {
-    hear: (work) => within(here, inTurn(work)),
+    hear(work) {
+      if (isOurs) return begin(work);
+      return new Promise((resolve, reject) => {
+        waiting.push({ cameAt: now(), begin: () => resolve(begin(work)), refuse: reject });
+        if (!isTakingTurns) void takeTurns();
+      });
+    },
     doubt() {
       doubts += 1;
-      lose();
+      isOurs = false;
+      refuse(new Error("the database was away, so nobody knows whose turn it is"));
+      wake();
     },
     answers: {
       // Whoever waited for what is under way here would hold up all that is told.
       async earTaken(wish) {
-        const { by: other, since: waitsSince } = wish as Wish;
-        lose();
-        // What waits here came first; where each waits for the other, whoever waits longer goes first.
-        const isOlder = since < waitsSince || (since === waitsSince && cluster.self < other);
-        const isFirst = hasAsked && (!waitedFor.has(other) || isOlder);
-        Promise.allSettled(isFirst ? here : underWay)
-          .then(() => cluster.tell(other, "earYielded", cluster.self))
-          .catch((error) => log.warn("another process waits for word of Prosody's stanzas", { error }));
+        yieldTo(wish as Wish).catch((error) =>
+          log.warn("another process waits for word of Prosody's stanzas", { error }),
+        );
       },
-      async earYielded(by) {
-        if (waitedFor.delete(String(by)) && waitedFor.size === 0) onYielded();
+      async earYielded(answer) {
+        const { by, number, next = Number.POSITIVE_INFINITY } = answer as Yield;
+        if (asking?.number !== number) return;
+        asking.until = Math.min(asking.until, next);
+        if (asking.waitedFor.delete(by) && asking.waitedFor.size === 0) wake();
       },
     },
   };
-}
-
-/** Keeps it in the set until it is over. */
-async function within<T>(set: Set<Promise<unknown>>, work: Promise<T>): Promise<T> {
-  set.add(work);
-  try {
-    return await work;
-  } finally {
-    set.delete(work);
-  }
 }

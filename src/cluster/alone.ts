@@ -18,6 +18,7 @@ export function createAlone({ version, now }: AloneDeps): Cluster {
     isLead: () => true,
     isAlone: () => true,
     processes: async () => [{ id: self, host: hostname(), version, startedAt, isLead: true, report }],
+    others: async () => [],
     tell: async (to, kind, payload) => {
       if (to !== "others") await answers[kind]?.(payload);
     },

@@ -9,6 +9,7 @@ export const channel = "causeway_cluster";
 
 /** All go by the clock of the database, in milliseconds. */
 const clock = "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)";
+const databaseStart = "cast(extract(epoch from pg_postmaster_start_time()) * 1000 as bigint)";
 
 export interface Me extends Omit<ProcessInfo, "isLead"> {
   /** Whether it would lead, or go on leading. */
@@ -16,7 +17,7 @@ export interface Me extends Omit<ProcessInfo, "isLead"> {
 }
 
 export interface Seen extends Omit<ProcessInfo, "isLead"> {
-  /** Milliseconds since its last heartbeat. */
+  /** Milliseconds since its last heartbeat, or since the start of the database, which none reached before. */
   silentMs: number;
 }
 
@@ -56,7 +57,7 @@ export async function beat(db: Alone, me: Me, { leaseMs, forgetMs }: BeatLimits)
     JSON.stringify(me.report),
   );
   const rows = await db.alone(
-    `select holder, term, expires_at - ${clock} as left_ms, id, host, version, started_at, report, ${clock} - seen_at as silent_ms
+    `select holder, term, expires_at - ${clock} as left_ms, id, host, version, started_at, report, ${clock} - greatest(seen_at, ${databaseStart}) as silent_ms
      from lead, processes order by started_at, id`,
   );
   const processes = rows.map((row) => ({

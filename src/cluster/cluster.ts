@@ -27,6 +27,11 @@ export interface Cluster {
   isAlone(): boolean;
   processes(): Promise<ProcessInfo[]>;
   /**
+   * The IDs of all others that are there, as the database has them now: whoever is not among them comes later.
+   * @throws Error where the database is away.
+   */
+  others(): Promise<string[]>;
+  /**
    * Says something to one process, to the one that leads ("lead", now or as soon as one does) or to all others
    * ("others"). Resolves when it is on its way; what one process says reaches another in that order, each after the one
    * before has been dealt with, unless one of them dies. To itself a process says it there and then.

@@ -212,6 +212,11 @@ export function createShared(deps: SharedDeps): Cluster {
           report: id === self ? report : told,
         })),
 
+    async others() {
+      await round();
+      return (last?.processes ?? []).flatMap((one) => (one.id === self || isDead(one) ? [] : [one.id]));
+    },
+
     async tell(to, kind, payload) {
       if (to === self) await answers[kind]?.(payload);
       else if (to === "lead" && hasLead()) await ask(kind, payload);

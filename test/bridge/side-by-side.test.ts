@@ -15,6 +15,7 @@ function setProcess() {
     isLead: () => isLead,
     isAlone: () => false,
     processes: async () => [],
+    others: async () => [],
     tell: async () => undefined,
     ask: async () => undefined,
     caughtUp: async () => undefined,
