@@ -258,3 +258,20 @@ test("what waits is claimed without comparing each with each, and claims are kep
   assert.deepEqual(await Promise.race([ask("touches", "select 1 as one"), ...busy]), [{ one: 1 }]);
   await Promise.all(busy);
 });
+
+test("what is read when all connections are ended is read all the same", { skip }, async (t) => {
+  const { url, one } = await openTwo(t);
+  const { postgres } = one;
+  const slow = "select 1 as found from (select pg_sleep(0.5)) as slept";
+  const reading = [postgres.all(slow), postgres.all(slow), postgres.alone(slow)];
+  const asleep =
+    "select count(*) as asleep from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()";
+  const isReading = async (): Promise<boolean> =>
+    Number((await query(url, asleep))[0]?.asleep) >= reading.length;
+  await waitFor(isReading, "all to be under way");
+  await query(
+    url,
+    "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+  );
+  assert.deepEqual(await Promise.all(reading), [[{ found: 1 }], [{ found: 1 }], [{ found: 1 }]]);
+});

@@ -4,7 +4,7 @@ import type { OnCommit } from "../database.ts";
 import type { Row, Statement, Tables, Value } from "../tables.ts";
 import { createListener } from "./listener.ts";
 import { ask, types } from "./sql.ts";
-import { DatabaseAwayError, isCutOff } from "./trouble.ts";
+import { DatabaseAwayError, isCutOff, isHungUp } from "./trouble.ts";
 import { createWriter, type Transaction, type Work } from "./writer.ts";
 
 export interface Postgres extends Tables {
@@ -12,7 +12,7 @@ export interface Postgres extends Tables {
   commit<T>(work: Work<T>, isDurable: boolean): Promise<T>;
   /** In a durable transaction of its own, which is not tried again: for what comes before there is a schema. */
   once<T>(work: Work<T>): Promise<T>;
-  /** Reads or changes at once, on a connection of its own that waits for no message: for signs of life. */
+  /** Reads or changes at once, on a connection of its own that waits for no message: for signs of life, which may be given twice. */
   alone(sql: string, ...values: Value[]): Promise<Row[]>;
   /** For pg-boss: each statement a durable transaction. */
   claims: Pick<Transaction, "executeSql">;
@@ -104,8 +104,14 @@ export function connectPostgres(url: string, onCommit: OnCommit = () => undefine
     }
   };
 
-  const read = (pool: pg.Pool, sql: string, values: readonly Value[]): Promise<Row[]> =>
-    use(pool, async (client) => (await ask(client, sql, values)).rows);
+  const read = async (pool: pg.Pool, sql: string, values: readonly Value[]): Promise<Row[]> => {
+    const attempt = (): Promise<Row[]> => use(pool, async (client) => (await ask(client, sql, values)).rows);
+    return attempt().catch((error) => {
+      // A lost connection is no lost database.
+      if (isHungUp(error)) return attempt();
+      throw error;
+    });
+  };
 
   // pg-boss sends whole transactions, which stay open where one of their statements fails.
   const executeOn =

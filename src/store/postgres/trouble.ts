@@ -43,3 +43,9 @@ export function isCutOff(error: unknown): boolean {
     severity === undefined || severity === "FATAL" || severity === "PANIC" || /^(08|57P)/.test(String(code))
   );
 }
+
+/** Whether the other end has closed the connection, and another one may do. */
+export const isHungUp = (error: unknown): boolean =>
+  isCutOff(error) &&
+  !(error instanceof DatabaseAwayError) &&
+  (error as Error).message !== "Query read timeout";
