@@ -22,6 +22,7 @@ import { mediaPath } from "./media/links.ts";
 import { createMedia } from "./media/media.ts";
 import { openStore } from "./open-store.ts";
 import { createAdminApp, createHealth, wholeProcess } from "./ops/health.ts";
+import { unlessAborted } from "./ops/lifecycle.ts";
 import type { Log } from "./ops/log.ts";
 import { createMetrics } from "./ops/metrics.ts";
 import { metricsRoutes } from "./ops/metrics-routes.ts";
@@ -38,6 +39,8 @@ export interface AppDeps {
   log: Log;
   /** Unix time in milliseconds. */
   clock: () => number;
+  /** Aborted when it is to stop before it has started. */
+  givenUp?: AbortSignal;
 }
 
 export interface App {
@@ -63,8 +66,8 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 /** The parts of which health tells. */
 const parts = ["homeserver", "prosody", "database"];
 
-/** @throws Error if the database or a port cannot be had. */
-export async function startApp({ config, log, clock: now }: AppDeps): Promise<App> {
+/** @throws Error if the database or a port cannot be had, and where it is given up. */
+export async function startApp({ config, log, clock: now, givenUp }: AppDeps): Promise<App> {
   const { homeserver, appservice, xmpp: prosody } = config;
   const health = createHealth();
   health.set(wholeProcess, "it is starting");
@@ -263,12 +266,13 @@ export async function startApp({ config, log, clock: now }: AppDeps): Promise<Ap
   try {
     listeners.push(await listen(app, { ...config.listen, prepare: order.watch, isBodiless: isCallback }));
     listeners.push(await listen(admin, config.admin));
-    await bridge.start();
+    await unlessAborted(bridge.start(), givenUp);
     health.set(wholeProcess, undefined);
   } catch (error) {
     repeated.forEach(clearInterval);
-    await Promise.all(listeners.map((listener) => listener.stop()));
+    // Requests that wait for the start end with it.
     await cluster.stop();
+    await Promise.all(listeners.map((listener) => listener.stop()));
     await store.close();
     throw error;
   }

@@ -155,9 +155,9 @@ async function run(configFile: string): Promise<void> {
   const file = isPostgres(config.database) ? "" : sqlitePathOf(config.database);
   const compiled = isAbsolute(file) ? compileCacheIn(dirname(file)) : undefined;
   if (compiled !== undefined) enableCompileCache(compiled);
-  const start = async (): Promise<Running> => {
+  const start = async (givenUp: AbortSignal): Promise<Running> => {
     const { startApp } = await import("./app.ts");
-    return startApp({ config, log, clock });
+    return startApp({ config, log, clock, givenUp });
   };
   await runUntilStopped({ start, log, now: clock, signals: process, exit: (code) => process.exit(code) });
 }

@@ -7,7 +7,8 @@ export interface Running {
 }
 
 export interface LifecycleDeps {
-  start: () => Promise<Running>;
+  /** May reject with the signal's reason once that is aborted. */
+  start: (givenUp: AbortSignal) => Promise<Running>;
   log: Log;
   /** Milliseconds since 1970. */
   now: () => number;
@@ -22,10 +23,11 @@ export interface LifecycleDeps {
 // Ctrl-C goes to every process of the terminal and launchers pass it on too: that is still one wish to stop.
 const sameSignalMs = 1000;
 
-/** Resolves once started. Exits with 0 after a clean stop, with 1 if starting fails, stopping fails or takes too long. */
+/** Resolves once started or given up. Exits with 0 after a clean stop, with 1 if starting fails, stopping fails or takes too long. */
 export async function runUntilStopped(deps: LifecycleDeps): Promise<void> {
   const { start, log, now, signals, exit, limitMs = 10_000 } = deps;
-  const starting = start();
+  const givingUp = new AbortController();
+  const starting = start(givingUp.signal);
   let askedAt: number | undefined;
 
   const stop = async (signal: string): Promise<void> => {
@@ -42,7 +44,11 @@ export async function runUntilStopped(deps: LifecycleDeps): Promise<void> {
       exit(1);
     }, limitMs);
     try {
-      await (await starting).stop();
+      givingUp.abort();
+      const running = await starting.catch((error) => {
+        if (error !== givingUp.signal.reason) throw error;
+      });
+      await running?.stop();
       log.info("stopped");
       exit(0);
     } catch (error) {
@@ -57,7 +63,21 @@ export async function runUntilStopped(deps: LifecycleDeps): Promise<void> {
   try {
     await starting;
   } catch (error) {
+    if (error === givingUp.signal.reason) return;
     log.error("could not start", { error });
     exit(1);
+  }
+}
+
+/** @throws the signal's reason as soon as it is aborted; what becomes of the work then is for somebody else. */
+export async function unlessAborted<T>(work: Promise<T>, signal?: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal?.reason);
+  signal?.addEventListener("abort", abort);
+  try {
+    signal?.throwIfAborted();
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal?.removeEventListener("abort", abort);
   }
 }

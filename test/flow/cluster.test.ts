@@ -1,7 +1,7 @@
 /** Two processes of one bridge on one PostgreSQL, in this process: what comes in comes to the one that does not lead. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { startBridge } from "../support/bridge.ts";
+import { startBridge, startBridgeProcess, temporaryFolder } from "../support/bridge.ts";
 import { createDatabase, postgresMissing } from "../support/postgres.ts";
 import { query } from "../support/postgres-server.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -131,4 +131,25 @@ test("a secret that is said in a portal is stored by no process, whichever takes
   assert.ok(stored.includes("notify token"));
   assert.equal(stored.includes("sesame"), false);
   assert.equal(follower.log.join("\n").includes("sesame"), false);
+});
+
+test("a process that is told to stop while it waits for another one to lead ends at once, and cleanly", {
+  skip,
+}, async (t) => {
+  const { homeserver, prosody } = await setScene(t);
+  const [{ url: database, drop }, folder] = [await createDatabase(), temporaryFolder()];
+  t.after(async () => {
+    await drop();
+    folder.remove();
+  });
+  const start = () => startBridgeProcess({ homeserver, prosody, database, folder: folder.path });
+  const first = await start();
+  t.after(() => first.kill());
+  await waitFor(() => first.output().includes("this process leads"), "the first to lead");
+  await first.kill();
+  await query(database, "update lead set expires_at = expires_at + 3600000");
+  const second = await start();
+  t.after(() => second.kill());
+  assert.equal(await second.terminate(), 0);
+  assert.match(second.output(), /stopping.*\n.*stopped\n$/);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { test } from "node:test";
-import { type LifecycleDeps, runUntilStopped } from "../../src/ops/lifecycle.ts";
+import { type LifecycleDeps, runUntilStopped, unlessAborted } from "../../src/ops/lifecycle.ts";
 import type { Log } from "../../src/ops/log.ts";
 
 async function process(start: LifecycleDeps["start"]) {
@@ -53,4 +53,23 @@ test("a start or a stop that fails ends with 1 and one message", async () => {
   signals.emit("SIGTERM");
   assert.equal(await code, 1);
   assert.deepEqual(lines, ["stopping", "could not stop cleanly"]);
+});
+
+test("a signal during a start that takes long gives the start up, and ends the process with 0", async () => {
+  const lines: string[] = [];
+  const write = (message: string): void => void lines.push(message);
+  const log: Log = { debug: write, info: write, warn: write, error: write, child: () => log };
+  const signals = new EventEmitter();
+  const exited = Promise.withResolvers<number>();
+  const run = runUntilStopped({
+    start: (givenUp) => unlessAborted(never(), givenUp) as Promise<never>,
+    log,
+    now: () => 0,
+    signals,
+    exit: exited.resolve,
+  });
+  signals.emit("SIGTERM");
+  await run;
+  assert.equal(await exited.promise, 0);
+  assert.deepEqual(lines, ["stopping", "stopped"]);
 });
