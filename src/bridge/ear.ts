@@ -69,6 +69,8 @@ const usual = {
   tellAgain: 1000,
   /** What has reached this machine by the time of another's wish reaches this process first. */
   settle: 20,
+  /** How late a busy process may notice what it was handed; no balancer changes its mind twice within that. */
+  late: 100,
   /** What comes within it is begun together, where processes have to keep up that are given stanzas in turns. */
   together: 100,
 };
@@ -144,7 +146,7 @@ export function createEar({ cluster, now, log, times = usual }: EarDeps): Ear {
       }
       shortTurns = isOurs ? 0 : shortTurns + 1;
       const until = Math.max(turn.until, shortTurns > mostShortTurns ? cameAt + times.together : 0);
-      const later = waiting.findIndex((one) => one.cameAt > until);
+      const later = waiting.findIndex((one) => one.cameAt > until + times.late);
       for (const one of waiting.splice(0, later < 0 ? waiting.length : later)) one.begin();
     } finally {
       asking = undefined;

@@ -16,7 +16,7 @@ function createHub(deliver: Deliver = (_kind, _way, arrive) => arrive()) {
       const ear = createEar({
         log: createLogLines().log,
         now,
-        times: { patience: 15_000, look: 5, tellAgain: 20, settle: 0, together: 20 },
+        times: { patience: 15_000, look: 5, tellAgain: 20, settle: 0, late: 10, together: 20 },
         cluster: {
           self,
           others: async () => [...ears.keys()].filter((id) => id !== self),
@@ -182,6 +182,30 @@ test("what comes to two processes while both wait is stored in the order in whic
     "first",
     ...["a", "b", "c"].flatMap((what) => [`${what} to one`, `${what} to two`]),
   ]);
+});
+
+test("what a busy process notices a moment after another one has been given the next is stored first", async () => {
+  const { stored, quickly, slowly } = createStorage();
+  const hub = createHub();
+  let ms = 0;
+  const now = (): number => ms;
+  const [one, two, three] = [hub.add("one", now), hub.add("two", now), hub.add("three", now)];
+  const { work, resolve } = slowly("first");
+  const all: Promise<void>[] = [three.hear(work)];
+  await sleep(30);
+  for (const [at, ear, what] of [
+    [100, one, "a"],
+    [200, two, "c"],
+    [208, one, "b"],
+    [212, one, "d"],
+  ] as const) {
+    ms = at;
+    all.push(ear.hear(quickly(what)));
+    await sleep(30);
+  }
+  resolve();
+  await Promise.all(all);
+  assert.deepEqual(stored, ["first", "a", "b", "c", "d"]);
 });
 
 test("a yield to a wish that was given up is not taken for one to the next wish", async () => {

@@ -35,8 +35,11 @@ async function lose(member: Member, random: Random, losses: Losses): Promise<voi
     await member.bridge.kill();
   } else {
     losses.stopped += 1;
-    const code = await member.bridge.stop();
-    if (code !== 0) losses.broken.push(`${member.name} ended with ${code} when it was told to stop`);
+    await member.bridge.stop();
+    // Before it has begun anything the signal itself ends it.
+    const code = await member.bridge.ended();
+    if (code !== 0 && code !== "SIGTERM")
+      losses.broken.push(`${member.name} ended with ${code} when it was told to stop`);
   }
   await delay(random.whole(0, 4000));
   await member.start();
