@@ -162,6 +162,7 @@ export function createBotCommands(deps: BotCommandsDeps): BotCommands {
     });
 
   let expiring: NodeJS.Timeout | undefined;
+  let isStopped = false;
   const resume = (): void => {
     agreement.resume().catch((error) => log.warn("requests for links could not be taken up", { error }));
   };
@@ -199,6 +200,8 @@ export function createBotCommands(deps: BotCommandsDeps): BotCommands {
     onAnswered: agreement.leaveIfDone,
     async start() {
       await loadBlocks({ permissions, configured: config.permissions, blocks: store.blocks });
+      // A process may be told to stop while it begins to lead.
+      if (isStopped) return;
       resume();
       expiring = setInterval(resume, hour);
     },
@@ -207,6 +210,7 @@ export function createBotCommands(deps: BotCommandsDeps): BotCommands {
       resume();
     },
     stop() {
+      isStopped = true;
       clearInterval(expiring);
     },
   };

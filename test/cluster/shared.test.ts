@@ -83,7 +83,13 @@ test("when the one that leads dies, another one does, and what was asked of it e
   await askedOne;
   one.cut();
   await asked;
-  assert.equal(await other.cluster.ask("job", 2), "done 2");
+  // A busy process may take another one for dead before it is, and asks it once more.
+  const askUntilAnswered = (): Promise<unknown> =>
+    other.cluster.ask("job", 2).catch((error) => {
+      if (isLeadLost(error)) return askUntilAnswered();
+      throw error;
+    });
+  assert.equal(await askUntilAnswered(), "done 2");
   assert.equal(leads(other), true);
   assert.equal(leads(one), false);
   assert.deepEqual(one.turns, ["leads"]);
