@@ -69,13 +69,12 @@ const usual = {
   tellAgain: 1000,
   /** What has reached this machine by the time of another's wish reaches this process first. */
   settle: 20,
-  /** How late a busy process may notice what it was handed; no balancer changes its mind twice within that. */
+  /**
+   * How late a busy process may notice what it was handed; no balancer changes its mind twice within that. Processes that
+   * are given stanzas in turns do so much together, and keep up.
+   */
   late: 100,
-  /** What comes within it is begun together, where processes have to keep up that are given stanzas in turns. */
-  together: 100,
 };
-/** So many turns in a row are cut short for the sake of order; no balancer changes its mind as often in so short a time. */
-const mostShortTurns = 10;
 
 const isBefore = (one: Wish, other: Wish): boolean =>
   one.since < other.since || (one.since === other.since && one.by < other.by);
@@ -89,7 +88,6 @@ export function createEar({ cluster, now, log, times = usual }: EarDeps): Ear {
   let asking: Turn | undefined;
   let isTakingTurns = false;
   let wishes = 0;
-  let shortTurns = 0;
   let doubts = 0;
   /** Of all wishes that this process has heard of. */
   let newest = 0;
@@ -144,9 +142,7 @@ export function createEar({ cluster, now, log, times = usual }: EarDeps): Ear {
         newest = Math.max(newest, since + 1);
         return;
       }
-      shortTurns = isOurs ? 0 : shortTurns + 1;
-      const until = Math.max(turn.until, shortTurns > mostShortTurns ? cameAt + times.together : 0);
-      const later = waiting.findIndex((one) => one.cameAt > until + times.late);
+      const later = waiting.findIndex((one) => one.cameAt > turn.until + times.late);
       for (const one of waiting.splice(0, later < 0 ? waiting.length : later)) one.begin();
     } finally {
       asking = undefined;

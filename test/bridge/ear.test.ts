@@ -16,7 +16,7 @@ function createHub(deliver: Deliver = (_kind, _way, arrive) => arrive()) {
       const ear = createEar({
         log: createLogLines().log,
         now,
-        times: { patience: 15_000, look: 5, tellAgain: 20, settle: 0, late: 10, together: 20 },
+        times: { patience: 15_000, look: 5, tellAgain: 20, settle: 0, late: 10 },
         cluster: {
           self,
           others: async () => [...ears.keys()].filter((id) => id !== self),
